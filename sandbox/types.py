@@ -1,0 +1,144 @@
+"""What crosses the wall of a box: a job in, an outcome out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from pydantic import BaseModel, ConfigDict
+
+
+class SandboxError(Exception):
+    """Something of ours failed; never a statement about the program that was to run."""
+
+
+class SandboxUnavailable(SandboxError):
+    """This machine lacks what the box needs; the message ends with what to type."""
+
+
+class Ending(StrEnum):
+    EXITED = "exited"
+    """The program ended by itself; see `exit_code`."""
+    SIGNAL = "signal"
+    """A signal that we did not send ended it; see `signal`."""
+    TIMEOUT = "timeout"
+    """It outlived its own wall-clock or CPU limit. Time in our queue never counts."""
+    MEMORY = "memory"
+    OUTPUT_LIMIT = "output_limit"
+    INFRASTRUCTURE = "infrastructure"
+    """We could not run it, or lost it: says nothing about the program."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one job may use. Enforced from outside the program."""
+
+    wall_seconds: float = 10.0
+    memory_mb: int = 512
+    processes: int = 64
+    output_bytes: int = 8 * 2**20
+    """For each of stdout, stderr and the returned value."""
+    files_mb: int = 64
+    """Scratch space under /tmp, the only place that can be written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """An untrusted program, run from its first line to its end."""
+
+    source: str
+    stdin: bytes = b""
+    args: tuple[str, ...] = ()
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    """Name to content, written into the working folder before the program starts."""
+    language: str = "python"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """An untrusted function: `source` is executed, then `entry_point(*args)` is called.
+
+    `entry_point` may name a method of a class `Solution`, or be `Class.method`. Values cross as JSON of plain types.
+    """
+
+    source: str
+    entry_point: str
+    args: Sequence[Any]
+    files: Mapping[str, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A trusted function of a preloaded module, `module.check(argument)`, on untrusted data. JSON in, JSON out."""
+
+    module: str
+    argument: Any
+
+
+Job = Program | Call | Check
+
+
+@dataclass(frozen=True, slots=True)
+class Preload:
+    """A module that the box imports once, before it forks the first child.
+
+    With `path` the file's text is shipped into the box under `name`; without it `name` is imported there.
+    """
+
+    name: str
+    path: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a job did. Bytes are as the program wrote them, cut at `Limits.output_bytes`."""
+
+    ending: Ending
+    exit_code: int | None = None
+    signal: int | None = None
+    stdout: bytes = b""
+    stderr: bytes = b""
+    value: bytes | None = None
+    """JSON of what a `Call` or a `Check` returned; None if it returned nothing that can cross."""
+    truncated: bool = False
+    wall_seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    peak_memory_mb: float = 0.0
+    detail: str = ""
+    """One line for people; never parsed."""
+
+
+class Box(Protocol):
+    """One sandboxed place that runs one job at a time."""
+
+    async def start(self) -> None:
+        """Bring the box up, or raise `SandboxUnavailable`."""
+
+    async def run(self, job: Job, limits: Limits) -> Outcome:
+        """Run one job. Never raises for what the job does; our own failure is `Ending.INFRASTRUCTURE`."""
+
+    @property
+    def is_clean(self) -> bool:
+        """False once anything suspicious was seen: the pool then destroys the box instead of reusing it."""
+
+    async def close(self) -> None:
+        """End everything in the box and the box itself. Twice is harmless."""
+
+
+SandboxKind = Literal["auto", "docker", "bubblewrap", "process"]
+
+
+class SandboxConfig(BaseModel):
+    """Where untrusted programs run."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    kind: SandboxKind = "auto"
+    """docker, bubblewrap, process (no isolation at all), or auto: docker where an engine answers, else bubblewrap."""
+    slots: int | None = None
+    """Boxes that run at the same time; default: one for each core this process may use."""
+    image: str | None = None
+    """Docker image to use instead of the one that `assay sandbox build` made."""
