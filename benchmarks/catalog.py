@@ -1,0 +1,50 @@
+"""From a name to a problem set; ours and everybody else's come through the same door."""
+
+from __future__ import annotations
+
+import difflib
+from importlib.metadata import EntryPoint, entry_points
+from typing import Protocol
+
+from benchmarks.types import ProblemError, ProblemSet, ProblemSource
+
+GROUP = "assay.benchmarks"
+
+
+class Loader(Protocol):
+    """What an entry point in `assay.benchmarks` names."""
+
+    def __call__(self, source: ProblemSource) -> ProblemSet:
+        """Load the problems that `source` asks for, or raise `ProblemError`."""
+
+
+def installed() -> dict[str, str]:
+    """Names of the installed problem sets, each with the distribution it comes from."""
+    return {point.name: _origin(point) for point in sorted(entry_points(group=GROUP), key=lambda p: p.name)}
+
+
+def load(source: ProblemSource) -> ProblemSet:
+    """Load a problem set by name. Raises `ProblemError` in one line for whatever is wrong with the name or the data."""
+    points = {point.name: point for point in entry_points(group=GROUP)}
+    point = points.get(source.name)
+    if point is None:
+        close = difflib.get_close_matches(source.name, points, n=1)
+        hint = f"; did you mean {close[0]}?" if close else ""
+        raise ProblemError(f"{source.name}: no such problem set; installed: {', '.join(sorted(points))}{hint}")
+    try:
+        loader: Loader = point.load()
+    except (ImportError, AttributeError) as error:
+        raise ProblemError(f"{source.name}: its plugin {point.value} ({_origin(point)}) is broken: {error}") from error
+    loaded = loader(source)
+    if not loaded.problems:
+        raise ProblemError(f"{source.name}: no problems in {source.path or 'this set'}")
+    seen: set[str] = set()
+    for problem in loaded.problems:
+        if problem.id in seen:
+            raise ProblemError(f"{source.name}: the problem id {problem.id!r} occurs twice; ids must be unique")
+        seen.add(problem.id)
+    return loaded
+
+
+def _origin(point: EntryPoint) -> str:
+    return f"{point.dist.name} {point.dist.version}" if point.dist else "unknown distribution"

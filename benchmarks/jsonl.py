@@ -1,0 +1,59 @@
+"""Your own problems: one JSON object a line, {"prompt" or "messages", "verifier", "spec", "id"?, "tags"?, "completion"?}."""
+
+from __future__ import annotations
+
+import hashlib
+from itertools import islice
+from pathlib import Path
+
+from benchmarks.rows import Row, rows, text
+from benchmarks.types import ProblemError, ProblemSet, ProblemSource
+from verifiers import Message, Problem
+
+FIELDS = {"id", "prompt", "messages", "verifier", "spec", "tags", "completion"}
+
+
+def load(source: ProblemSource) -> ProblemSet:
+    """Read a file of problems; a line's "completion", where it has one, is a worked answer for supervised stages."""
+    if source.path is None:
+        raise ProblemError("jsonl: no file given; set path (or data=PATH on the command line)")
+    path = Path(source.path)
+    problems: list[Problem] = []
+    worked: dict[str, str] = {}
+    for place, row in islice(rows(path), source.max_problems):
+        problem = _problem(row, place)
+        problems.append(problem)
+        if "completion" in row:
+            worked[problem.id] = text(row, "completion", place)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+    return ProblemSet(f"jsonl:{path.name}", digest, tuple(problems), {"worked": worked} if worked else {})
+
+
+def _problem(row: Row, place: str) -> Problem:
+    unknown = sorted(row.keys() - FIELDS)
+    if unknown:
+        raise ProblemError(f"{place}: {unknown[0]}: no such field; a problem has {', '.join(sorted(FIELDS))}")
+    spec = row.get("spec")
+    if not isinstance(spec, dict):
+        raise ProblemError(f"{place}: spec: found {spec!r}, expected an object with what the verifier needs")
+    tags = row.get("tags", {})
+    if not isinstance(tags, dict):
+        raise ProblemError(f"{place}: tags: found {tags!r}, expected an object of texts")
+    return Problem(
+        id=str(row.get("id", place)),
+        prompt=_messages(row["messages"], place) if "messages" in row else text(row, "prompt", place),
+        verifier=text(row, "verifier", place),
+        spec=spec,
+        tags={str(key): str(value) for key, value in tags.items()},
+    )
+
+
+def _messages(found: object, place: str) -> tuple[Message, ...]:
+    if not isinstance(found, list) or not found:
+        raise ProblemError(f"{place}: messages: found {found!r}, expected a list of {{role, content}}")
+    messages = []
+    for entry in found:
+        if not isinstance(entry, dict) or set(entry) != {"role", "content"}:
+            raise ProblemError(f"{place}: messages: found {entry!r}, expected an object with role and content")
+        messages.append(Message(role=str(entry["role"]), content=str(entry["content"])))
+    return tuple(messages)

@@ -1,0 +1,39 @@
+"""Rows of a JSON lines file, each with its place."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from benchmarks.types import ProblemError
+
+Row = dict[str, Any]
+
+
+def rows(path: Path) -> Iterator[tuple[str, Row]]:
+    """Each row of a .jsonl file with its place ("file:line"). Raises `ProblemError` at the first broken line."""
+    if not path.is_file():
+        raise ProblemError(f"{path}: no such file")
+    with path.open() as lines:
+        for number, line in enumerate(lines, start=1):
+            if not line.strip():
+                continue
+            place = f"{path.name}:{number}"
+            try:
+                row = json.loads(line)
+            except json.JSONDecodeError as error:
+                raise ProblemError(f"{place}: not JSON: {error.msg} at column {error.colno}") from None
+            if not isinstance(row, dict):
+                raise ProblemError(f"{place}: found a {type(row).__name__}; each line must be a JSON object")
+            yield place, row
+
+
+def text(row: Row, field: str, place: str) -> str:
+    """A text field of a row, or `ProblemError`."""
+    value = row.get(field)
+    if not isinstance(value, str):
+        found = "nothing" if value is None else f"a {type(value).__name__}"
+        raise ProblemError(f"{place}: {field}: found {found}, expected text; the row has {', '.join(row)}")
+    return value

@@ -1,0 +1,42 @@
+"""What a problem set is, and how one is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from verifiers import Problem
+
+
+class ProblemError(ValueError):
+    """A problem set cannot be had or has a broken line: the message says where, what was found and what would be right."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemSet:
+    """Problems by name, with the version that decides whether two scores can be compared."""
+
+    name: str
+    version: str
+    problems: tuple[Problem, ...]
+    completions: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Style to problem id to a completion that may be imitated ("worked", …); empty where a set has none."""
+
+
+class ProblemSource(BaseModel):
+    """Which problems to take, and from where."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    name: str
+    """Of the problem set, as `assay list` shows it."""
+    path: str | None = None
+    """A local file of the same form, instead of the hub."""
+    split: str | None = None
+    """Default: the set's own (its held-out part)."""
+    max_problems: int | None = Field(None, ge=1)
+    """Only the first so many; for made sets: how many to make."""
+    seed: int = Field(0, ge=0)
+    """For sets that are made or drawn."""
