@@ -1,0 +1,217 @@
+"""Makes `.venv` from the pinned lists, with `assay` in it; quick when nothing has changed. `make setup` runs this.
+
+Runs on the machine's own Python 3.11 before anything is installed, so: standard library only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import hashlib
+import importlib.util
+import os
+import platform
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections import deque
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+PYTHON = VENV / "bin" / "python"
+TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
+PIP = [PYTHON, "-m", "pip", "--no-input", "--disable-pip-version-check"]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--lock", choices=["cpu", "gpu"], default="cpu", help="which list of requirements/ to install")
+    parser.add_argument("--sandbox", default="", help="the box that must work here: docker, bubblewrap or process")
+    options = parser.parse_args()
+    try:
+        check_machine(options.sandbox)
+        make_environment()
+        install_packages(options.lock)
+        install_assay()
+    except SetupError as error:
+        print(f"setup: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+class SetupError(Exception):
+    """One line for people: what is wrong here and what to type."""
+
+    exit_code = 3
+
+
+class UserError(SetupError):
+    exit_code = 2
+
+
+def check_machine(sandbox: str) -> None:
+    """Names the first thing that only the system's administrator can add, before minutes are spent."""
+    if sandbox not in ("", "docker", "bubblewrap", "process"):
+        raise UserError(f"SANDBOX={sandbox}: no such box; there are docker, bubblewrap and process")
+    machine = f"{platform.system()} {platform.machine()}"
+    if machine != "Linux x86_64":
+        raise SetupError(f"the pinned lists are for Linux x86_64, this is {machine}: use such a machine or a container")
+    if sys.version_info[:2] != (3, 11):
+        raise SetupError(f"needs Python 3.11, this is {platform.python_version()}: make setup PYTHON=/path/to/python3.11")
+    if not PYTHON.exists() and importlib.util.find_spec("ensurepip") is None:
+        raise SetupError("this Python cannot make virtual environments: apt-get install python3.11-venv")
+    try:
+        ctypes.CDLL("libnuma.so.1")
+    except OSError:
+        raise SetupError("vLLM needs the library libnuma.so.1: apt-get install libnuma1") from None
+    check_sandbox(sandbox)
+
+
+def check_sandbox(sandbox: str) -> None:
+    has_docker = sandbox in ("", "docker") and docker_answers()
+    has_bubblewrap = shutil.which("bwrap") is not None
+    if sandbox == "docker" and not has_docker:
+        raise SetupError("SANDBOX=docker: no Docker engine answers here: apt-get install docker.io, then start it (dockerd)")
+    if sandbox == "bubblewrap" and not has_bubblewrap:
+        raise SetupError("SANDBOX=bubblewrap: the command bwrap is missing: apt-get install bubblewrap")
+    if sandbox == "" and not has_docker and not has_bubblewrap:
+        raise SetupError(
+            "nothing here to run untrusted programs in: apt-get install bubblewrap (or docker.io, and start its engine)"
+        )
+    if sandbox != "process" and shutil.which("debootstrap") is None and not registry_answers():
+        say("no image registry answers and debootstrap is missing; if the box needs a base: apt-get install debootstrap")
+
+
+def docker_answers() -> bool:
+    if shutil.which("docker") is None:
+        return False
+    asked = ["docker", "version", "--format", "{{.Server.Version}}"]
+    try:
+        return subprocess.run(asked, capture_output=True, timeout=20, check=False).returncode == 0
+    except subprocess.TimeoutExpired:
+        return False
+
+
+def registry_answers() -> bool:
+    try:
+        socket.create_connection(("registry-1.docker.io", 443), timeout=3).close()
+    except OSError:
+        return False
+    return True
+
+
+def make_environment() -> None:
+    if PYTHON.exists() and runs_here():
+        return
+    started = time.monotonic()
+    subprocess.run([sys.executable, "-m", "venv", "--clear", VENV], check=True)
+    say(f"made .venv with Python {platform.python_version()}", started)
+
+
+def runs_here() -> bool:
+    """Whether .venv is still what it was: not moved, its Python still on this machine, with pip."""
+    asked = [PYTHON, "-c", "import pip, sys; print(sys.prefix, *sys.version_info[:2])"]
+    answer = subprocess.run(asked, capture_output=True, text=True, check=False).stdout
+    return answer.split() == [str(VENV), "3", "11"]
+
+
+def install_packages(lock: str) -> None:
+    lists = [ROOT / "requirements" / f"{name}.txt" for name in (lock, "dev")]
+    done = Stamp("packages", b"".join(path.read_bytes() for path in lists))
+    if done.is_there():
+        return say(f"packages of requirements/{lock}.txt and dev.txt: nothing to do")
+    done.forget()
+    if lock == "cpu":
+        install_torch_for_cpu(next(line for line in lists[0].read_text().splitlines() if line.startswith("torch==")))
+    pip_install(f"packages of requirements/{lock}.txt and dev.txt", *(f"--requirement={path}" for path in lists))
+    if lock == "cpu":
+        check_torch_is_for_cpu()
+    done.leave()
+    return None
+
+
+def install_torch_for_cpu(torch: str) -> None:
+    """From wherever this machine's pip looks, else from PyTorch's own index: PyPI has the CUDA builds alone."""
+    try:
+        pip_install(torch, torch)
+    except PipError as error:
+        if "No matching distribution" not in error.output:
+            raise
+        say(f"pip knows no {torch} here; asking {TORCH_CPU_INDEX}")
+        pip_install(torch, f"--index-url={TORCH_CPU_INDEX}", torch)
+
+
+def check_torch_is_for_cpu() -> None:
+    asked = [PYTHON, "-c", "import torch; print(torch.__version__, torch.version.cuda)"]
+    answer = subprocess.run(asked, capture_output=True, text=True, check=False)
+    if answer.returncode != 0 or not answer.stdout.strip().endswith(" None"):
+        raise SetupError(f"torch is not the CPU build: {(answer.stdout + answer.stderr).strip()}: rm -r .venv, and again")
+    say(f"torch {answer.stdout.split()[0]}: no CUDA in it")
+
+
+def install_assay() -> None:
+    done = Stamp("assay", (ROOT / "pyproject.toml").read_bytes() + str(ROOT).encode())
+    if done.is_there() and (VENV / "bin" / "assay").exists():
+        return
+    pip_install("assay from this folder", "--no-build-isolation", "--editable", str(ROOT))
+    done.leave()
+
+
+class PipError(SetupError):
+    def __init__(self, what: str, output: str):
+        super().__init__(f"pip could not install {what}; its last lines are above")
+        self.output = output
+
+
+def pip_install(what: str, *arguments: str) -> None:
+    """pip in brief: one line now and then, everything it said only when it fails."""
+    started = time.monotonic()
+    say(f"installing {what}")
+    command = [*PIP, "install", "--no-deps", "--progress-bar=off", *arguments]
+    said: deque[str] = deque(maxlen=40)
+    packages = 0
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT) as pip:
+        assert pip.stdout is not None
+        for line in pip.stdout:
+            said.append(line)
+            packages += line.startswith("Collecting ")
+            if line.startswith("Collecting ") and packages % 40 == 0:
+                say(f"  {packages} packages found", started)
+            if line.startswith("Installing collected packages"):
+                say(f"  unpacking {line.count(',') + 1} of them", started)
+    if pip.returncode != 0:
+        output = "".join(said)
+        if "No matching distribution" not in output:
+            print(output, file=sys.stderr)
+        raise PipError(what, output)
+    say(f"installed {what}", started)
+
+
+class Stamp:
+    """Remembers inside .venv that a piece of work was done, and from what."""
+
+    def __init__(self, name: str, made_from: bytes):
+        self.path = VENV / f"assay-{name}.stamp"
+        self.text = hashlib.sha256(made_from + sys.version.encode()).hexdigest()
+
+    def is_there(self) -> bool:
+        return self.path.exists() and self.path.read_text() == self.text
+
+    def forget(self) -> None:
+        self.path.unlink(missing_ok=True)
+
+    def leave(self) -> None:
+        self.path.write_text(self.text)
+
+
+def say(line: str, since: float | None = None) -> None:
+    took = "" if since is None else f" ({time.monotonic() - since:.0f} s)"
+    print(f"setup: {line}{took}", flush=True)
+
+
+if __name__ == "__main__":
+    os.umask(0o022)
+    sys.exit(main())
