@@ -9,7 +9,6 @@ import argparse
 import ctypes
 import hashlib
 import importlib.util
-import os
 import platform
 import shutil
 import socket
@@ -23,7 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
-PIP = [PYTHON, "-m", "pip", "--no-input", "--disable-pip-version-check"]
+PIP = [str(PYTHON), "-m", "pip", "--no-input", "--disable-pip-version-check"]
 
 
 def main() -> int:
@@ -37,7 +36,7 @@ def main() -> int:
         install_packages(options.lock)
         install_assay()
     except SetupError as error:
-        print(f"setup: {error}", file=sys.stderr)
+        print(f"{error.output}setup: {error}", file=sys.stderr)
         return error.exit_code
     return 0
 
@@ -46,6 +45,7 @@ class SetupError(Exception):
     """One line for people: what is wrong here and what to type."""
 
     exit_code = 3
+    output = ""
 
 
 class UserError(SetupError):
@@ -60,7 +60,9 @@ def check_machine(sandbox: str) -> None:
     if machine != "Linux x86_64":
         raise SetupError(f"the pinned lists are for Linux x86_64, this is {machine}: use such a machine or a container")
     if sys.version_info[:2] != (3, 11):
-        raise SetupError(f"needs Python 3.11, this is {platform.python_version()}: make setup PYTHON=/path/to/python3.11")
+        raise SetupError(
+            f"needs Python 3.11, this is {platform.python_version()}: make setup PYTHON=/path/to/python3.11"
+        )
     if not PYTHON.exists() and importlib.util.find_spec("ensurepip") is None:
         raise SetupError("this Python cannot make virtual environments: apt-get install python3.11-venv")
     try:
@@ -74,7 +76,9 @@ def check_sandbox(sandbox: str) -> None:
     has_docker = sandbox in ("", "docker") and docker_answers()
     has_bubblewrap = shutil.which("bwrap") is not None
     if sandbox == "docker" and not has_docker:
-        raise SetupError("SANDBOX=docker: no Docker engine answers here: apt-get install docker.io, then start it (dockerd)")
+        raise SetupError(
+            "SANDBOX=docker: no Docker engine answers here: apt-get install docker.io, then start it (dockerd)"
+        )
     if sandbox == "bubblewrap" and not has_bubblewrap:
         raise SetupError("SANDBOX=bubblewrap: the command bwrap is missing: apt-get install bubblewrap")
     if sandbox == "" and not has_docker and not has_bubblewrap:
@@ -82,7 +86,9 @@ def check_sandbox(sandbox: str) -> None:
             "nothing here to run untrusted programs in: apt-get install bubblewrap (or docker.io, and start its engine)"
         )
     if sandbox != "process" and shutil.which("debootstrap") is None and not registry_answers():
-        say("no image registry answers and debootstrap is missing; if the box needs a base: apt-get install debootstrap")
+        say(
+            "no image registry answers and debootstrap is missing; if the box needs a base: apt-get install debootstrap"
+        )
 
 
 def docker_answers() -> bool:
@@ -113,24 +119,29 @@ def make_environment() -> None:
 
 def runs_here() -> bool:
     """Whether .venv is still what it was: not moved, its Python still on this machine, with pip."""
-    asked = [PYTHON, "-c", "import pip, sys; print(sys.prefix, *sys.version_info[:2])"]
+    asked = [str(PYTHON), "-c", "import pip, sys; print(sys.prefix, *sys.version_info[:2])"]
     answer = subprocess.run(asked, capture_output=True, text=True, check=False).stdout
     return answer.split() == [str(VENV), "3", "11"]
 
 
 def install_packages(lock: str) -> None:
     lists = [ROOT / "requirements" / f"{name}.txt" for name in (lock, "dev")]
-    done = Stamp("packages", b"".join(path.read_bytes() for path in lists))
+    done = Stamp(lock, b"".join(path.read_bytes() for path in lists))
     if done.is_there():
-        return say(f"packages of requirements/{lock}.txt and dev.txt: nothing to do")
-    done.forget()
+        say(f"packages of requirements/{lock}.txt and dev.txt: nothing to do")
+        return
+    other = "gpu" if lock == "cpu" else "cpu"
+    if Stamp(other).path.exists():
+        raise UserError(
+            f".venv was made from requirements/{other}.txt; vLLM's builds do not mix: rm -r .venv, and again"
+        )
+    done.begin()
     if lock == "cpu":
         install_torch_for_cpu(next(line for line in lists[0].read_text().splitlines() if line.startswith("torch==")))
     pip_install(f"packages of requirements/{lock}.txt and dev.txt", *(f"--requirement={path}" for path in lists))
     if lock == "cpu":
         check_torch_is_for_cpu()
     done.leave()
-    return None
 
 
 def install_torch_for_cpu(torch: str) -> None:
@@ -145,10 +156,12 @@ def install_torch_for_cpu(torch: str) -> None:
 
 
 def check_torch_is_for_cpu() -> None:
-    asked = [PYTHON, "-c", "import torch; print(torch.__version__, torch.version.cuda)"]
+    asked = [str(PYTHON), "-c", "import torch; print(torch.__version__, torch.version.cuda)"]
     answer = subprocess.run(asked, capture_output=True, text=True, check=False)
     if answer.returncode != 0 or not answer.stdout.strip().endswith(" None"):
-        raise SetupError(f"torch is not the CPU build: {(answer.stdout + answer.stderr).strip()}: rm -r .venv, and again")
+        raise SetupError(
+            f"torch is not the CPU build: {(answer.stdout + answer.stderr).strip()}: rm -r .venv, and again"
+        )
     say(f"torch {answer.stdout.split()[0]}: no CUDA in it")
 
 
@@ -162,46 +175,43 @@ def install_assay() -> None:
 
 class PipError(SetupError):
     def __init__(self, what: str, output: str):
-        super().__init__(f"pip could not install {what}; its last lines are above")
+        super().__init__(f"pip could not install {what}; what it said is above")
         self.output = output
 
 
 def pip_install(what: str, *arguments: str) -> None:
-    """pip in brief: one line now and then, everything it said only when it fails."""
+    """pip in brief: a line now and then; what it said comes with the error."""
     started = time.monotonic()
     say(f"installing {what}")
     command = [*PIP, "install", "--no-deps", "--progress-bar=off", *arguments]
     said: deque[str] = deque(maxlen=40)
-    packages = 0
+    found = 0
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=ROOT) as pip:
         assert pip.stdout is not None
         for line in pip.stdout:
             said.append(line)
-            packages += line.startswith("Collecting ")
-            if line.startswith("Collecting ") and packages % 40 == 0:
-                say(f"  {packages} packages found", started)
+            found += line.startswith("Collecting ")
+            if line.startswith("Collecting ") and found % 40 == 0:
+                say(f"  {found} packages found", started)
             if line.startswith("Installing collected packages"):
                 say(f"  unpacking {line.count(',') + 1} of them", started)
     if pip.returncode != 0:
-        output = "".join(said)
-        if "No matching distribution" not in output:
-            print(output, file=sys.stderr)
-        raise PipError(what, output)
+        raise PipError(what, "".join(said))
     say(f"installed {what}", started)
 
 
 class Stamp:
     """Remembers inside .venv that a piece of work was done, and from what."""
 
-    def __init__(self, name: str, made_from: bytes):
+    def __init__(self, name: str, made_from: bytes = b""):
         self.path = VENV / f"assay-{name}.stamp"
         self.text = hashlib.sha256(made_from + sys.version.encode()).hexdigest()
 
     def is_there(self) -> bool:
         return self.path.exists() and self.path.read_text() == self.text
 
-    def forget(self) -> None:
-        self.path.unlink(missing_ok=True)
+    def begin(self) -> None:
+        self.path.write_text("unfinished")
 
     def leave(self) -> None:
         self.path.write_text(self.text)
@@ -213,5 +223,4 @@ def say(line: str, since: float | None = None) -> None:
 
 
 if __name__ == "__main__":
-    os.umask(0o022)
     sys.exit(main())
