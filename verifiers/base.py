@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from abc import ABC
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from sandbox import Pool
-from verifiers.types import Verdict
+from sandbox import Check, Ending, Limits, Outcome, Pool
+from verifiers.types import Status, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,4 +60,24 @@ class Verifier(ABC):
 
     async def judge(self, spec: Mapping[str, Any], completion: str, boxes: Boxes) -> Verdict:
         """Judge one completion with the help of boxes; by default runs `verify` in a killable process."""
-        raise NotImplementedError
+        argument = {"verifier": self.name, "spec": dict(spec), "completion": completion}
+        limits = Limits(wall_seconds=self.deadline, memory_mb=4096)
+        outcome = await boxes.plugins.run(Check("verifiers.plugins", argument), limits)
+        return _verdict(outcome, self)
+
+
+def _verdict(outcome: Outcome, verifier: Verifier) -> Verdict:
+    """What `verifiers.plugins.check` said in its process, or why it said nothing."""
+    if outcome.value is not None and outcome.ending is Ending.EXITED:
+        try:
+            return dataclasses.replace(Verdict.from_json(json.loads(outcome.value)), seconds=outcome.wall_seconds)
+        except (ValueError, TypeError, KeyError) as error:
+            why = f"answered garbage: {error}"
+    elif outcome.ending is Ending.TIMEOUT:
+        why = f"ran longer than its deadline of {verifier.deadline:g} s"
+    elif outcome.ending is Ending.EXITED:
+        why = "raised " + (outcome.stderr.decode(errors="replace").strip().rpartition("\n")[2] or outcome.detail)
+    else:
+        why = f"ended by {outcome.ending.value}: {outcome.detail}"
+    one_line = " ".join(f"{verifier.name} {why}".split())
+    return Verdict(Status.UNJUDGED, None, detail=one_line[:300], seconds=outcome.wall_seconds)

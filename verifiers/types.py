@@ -64,6 +64,29 @@ class Verdict:
         if (self.status is Status.CORRECT) != (self.score == 1.0):
             raise ValueError(f"verdict: score {self.score} does not go with status {self.status.value}")
 
+    def to_json(self) -> dict[str, Any]:
+        """The verdict as `assay verify --file` writes it, without the id."""
+        return {
+            "status": self.status.value,
+            "score": self.score,
+            "answer": self.answer,
+            "detail": " ".join(self.detail.split()),
+            "seconds": round(self.seconds, 6),
+            "parts": dict(self.parts),
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Verdict:
+        """The verdict that `to_json` wrote; ValueError, TypeError or KeyError if it is none."""
+        return cls(
+            status=Status(value["status"]),
+            score=None if value["score"] is None else float(value["score"]),
+            answer=None if value["answer"] is None else str(value["answer"]),
+            detail=str(value["detail"]),
+            seconds=float(value["seconds"]),
+            parts={str(name): float(score) for name, score in value["parts"].items()},
+        )
+
 
 class SpecError(ValueError):
     """A problem's spec is broken: the message names the field, what was found and what would be right."""
