@@ -1,7 +1,27 @@
 """A completion in, a verdict out."""
 
 from verifiers.base import Boxes, Example, Verifier
+from verifiers.conformance import Finding, examine, report
+from verifiers.judge_file import Judged, judge_file
+from verifiers.plugins import Installed, installed
 from verifiers.router import Router
 from verifiers.types import Message, Problem, SpecError, Status, Verdict
 
-__all__ = ["Boxes", "Example", "Message", "Problem", "Router", "SpecError", "Status", "Verdict", "Verifier"]
+__all__ = [
+    "Boxes",
+    "Example",
+    "Finding",
+    "Installed",
+    "Judged",
+    "Message",
+    "Problem",
+    "Router",
+    "SpecError",
+    "Status",
+    "Verdict",
+    "Verifier",
+    "examine",
+    "installed",
+    "judge_file",
+    "report",
+]

@@ -119,7 +119,8 @@ def json_answer(text: str) -> Found | None:
 _BOX = re.compile(r"\\(?:boxed|fbox)\s*\{")
 _ANSWER_ELEMENT = re.compile(r"<answer>((?:(?!<answer>).)*?)</answer>", re.DOTALL | re.IGNORECASE)
 _MARKER = re.compile(
-    r"(?:answer|réponse)\s*(?:\w+\s){0,6}?(?:is|est|would be|=)\b\s*:?|\banswer\s*\**\s*:|^\s*A:|####", re.IGNORECASE | re.M
+    r"(?:answer|réponse)\s*(?:\w+\s){0,6}?(?:is|est|would be|=)\b\s*:?|\banswer\s*\**\s*:|^\s*A:|####",
+    re.IGNORECASE | re.M,
 )
 _FENCE = re.compile(r"(`{3,}|~{3,})\s*([^`]*)$")
 _JOINT = re.compile(
@@ -130,9 +131,7 @@ _JOINT = re.compile(
 _NUMBER = re.compile(
     r"(?<![\w.])[-+−]?(?:\d{1,3}(?:[ ,]\d{3})+(?!\d)|\d+)?(?:[.,]?\d+)?(?:\s*/\s*\d+)?(?:[eE][-+]?\d+)?\s*(?:\\?%)?"
 )
-_SEGMENT = re.compile(
-    r"\$\$(.+?)\$\$|\\\[(.+?)\\\]|\\\((.+?)\\\)|(?<![\\\d])\$([^$\n]{1,400}?)(?<!\\)\$", re.DOTALL
-)
+_SEGMENT = re.compile(r"\$\$(.+?)\$\$|\\\[(.+?)\\\]|\\\((.+?)\\\)|(?<![\\\d])\$([^$\n]{1,400}?)(?<!\\)\$", re.DOTALL)
 _MAX_GROUPED = 64
 
 

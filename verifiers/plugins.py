@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.metadata
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from verifiers.base import Verifier
@@ -38,7 +37,6 @@ def installed() -> list[Installed]:
     return [_imported(entry) for entry in sorted(_entries(), key=lambda entry: entry.name)]
 
 
-@cache
 def load(name: str) -> Verifier:
     """The verifier of that name, or `SpecError` naming those that are installed, or `BrokenPlugin`."""
     found = [entry for entry in _entries() if entry.name == name]
@@ -107,7 +105,9 @@ def _imported(entry: importlib.metadata.EntryPoint) -> Installed:
     if not (isinstance(found, type) and issubclass(found, Verifier)):
         return Installed(entry.name, entry.value, origin, f"{entry.value} is not a subclass of verifiers.Verifier")
     if getattr(found, "name", None) != entry.name:
-        error = f"its entry point is {entry.name!r} and its `name` is {getattr(found, 'name', None)!r}; make them the same"
+        error = (
+            f"its entry point is {entry.name!r} and its `name` is {getattr(found, 'name', None)!r}; make them the same"
+        )
         return Installed(entry.name, entry.value, origin, error)
     return Installed(entry.name, entry.value, origin, None, found)
 

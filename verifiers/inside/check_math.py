@@ -66,7 +66,11 @@ def compare(gold: str, answer: str, tolerance: float | None) -> tuple[bool, str]
         return False, f"bad gold: {error}"
     if gold_value is None:
         return (False, "different words") if words(gold) else (False, "bad gold")
-    return algebraically_equal(gold, gold_value, answer, tolerance)
+    try:
+        return algebraically_equal(gold, gold_value, answer, tolerance)
+    except _ALGEBRA_ERRORS as error:
+        # The gold was read, so it is the answer that makes no sense.
+        return False, f"cannot be compared: {type(error).__name__}"
 
 
 def algebraically_equal(gold: str, gold_value: Any, answer: str, tolerance: float | None) -> tuple[bool, str]:
@@ -145,7 +149,9 @@ def unwrapped(text: str) -> str:
 
 def unit(text: str) -> str:
     """The unit after a number, as written; empty if there is none."""
-    found = re.fullmatch(r"(?:\\\$)?[-\d.,\\{}/frac ]+?(?:\\(?:text|mathrm|mbox)\s*\{\s*([^{}]+?)\s*\}|\s([a-zA-Z]{1,6})).*", text)
+    found = re.fullmatch(
+        r"(?:\\\$)?[-\d.,\\{}/frac ]+?(?:\\(?:text|mathrm|mbox)\s*\{\s*([^{}]+?)\s*\}|\s([a-zA-Z]{1,6})).*", text
+    )
     return (found[1] or found[2] or "").lower().removesuffix("s") if found else ""
 
 
@@ -245,10 +251,22 @@ def refuse_large(text: str) -> None:
         raise TooLarge(f"nested deeper than {MAX_NESTING}")
     if re.search(rf"\d{{{MAX_DIGITS}}}", text):
         raise TooLarge(f"a number of more than {MAX_DIGITS} digits")
-    if re.search(rf"\^\s*\{{?\s*-?\d{{{MAX_EXPONENT_DIGITS},}}", text) or len(re.findall(r"\^(?=\s*\{?\s*\d+\s*\^)", text)) > 1:
+    if (
+        re.search(rf"\^\s*\{{?\s*-?\d{{{MAX_EXPONENT_DIGITS},}}", text)
+        or len(re.findall(r"\^(?=\s*\{?\s*\d+\s*\^)", text)) > 1
+    ):
         raise TooLarge("an exponent too large")
 
 
+_ALGEBRA_ERRORS = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    NotImplementedError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
 _LATEX = LatexExtractionConfig(
     boxed_match_priority=0,
     normalization_config=NormalizationConfig(
@@ -289,7 +307,9 @@ _REWRITES = tuple(
     )
 )
 _PLAIN_FUNCTION = re.compile(r"(?<![\\a-zA-Z])(sqrt|sin|cos|tan|log|ln|pi)(?![a-zA-Z])")
-_OPTION = re.compile(r"\\?(?:text|textbf|mathrm)?\{?\(?(?P<letter>[A-Z])[).:]?\}?(?:[\s:.]+[A-Z]?[a-z]\w*.*)?", re.DOTALL)
+_OPTION = re.compile(
+    r"\\?(?:text|textbf|mathrm)?\{?\(?(?P<letter>[A-Z])[).:]?\}?(?:[\s:.]+[A-Z]?[a-z]\w*.*)?", re.DOTALL
+)
 _CHOSEN = re.compile(r"\(?(?P<letter>[A-Z])\)?[.:]?(?:\s.*)?|.*\best\s+(?P<_>)(?=[A-Z])", re.DOTALL)
 _TIME = re.compile(r"(?:.*=\s*)?\d{1,4}\s*:\s*\d{1,4}(?:\s*:\s*\d+)?\s*(?:\\text\{)?\s*(?:[ap]\.?m\.?)?\s*\}?", re.I)
 _BASED = re.compile(r"([0-9A-F]+)_\{?(\d+)\}?")

@@ -1,0 +1,77 @@
+"""Whether what a program printed or returned is what was expected: pure functions, run on the trusted side only."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any, Literal
+
+Comparison = Literal["tokens", "exact", "unordered"]
+
+
+def same_output(printed: bytes, expected: str, *, compare: Comparison, tolerance: float | None) -> bool:
+    """Whether a program's output is right.
+
+    tokens: split at white space, byte for byte; with a tolerance (relative or absolute) tokens that are decimal numbers
+    compare as numbers where the expected one is not an integer. unordered: the same lines of tokens in any order.
+    exact: every byte.
+    """
+    wanted = expected.encode()
+    if compare == "exact":
+        return printed == wanted
+    if compare == "unordered":
+        return Counter(_lines(printed)) == Counter(_lines(wanted))
+    ours, theirs = printed.split(), wanted.split()
+    return len(ours) == len(theirs) and all(map(lambda a, b: _same_token(a, b, tolerance), ours, theirs))
+
+
+def same_value(returned: Any, expected: Any, tolerance: float | None = None) -> bool:
+    """Whether two JSON values are equal, strictly by type.
+
+    A bool is not an int, an int equals the float of its value, a tuple equals a list, NaN equals nothing. With a tolerance,
+    expected floats that are not whole numbers compare by it.
+    """
+    if isinstance(expected, bool) or isinstance(returned, bool):
+        return returned is expected
+    if isinstance(expected, int | float) and isinstance(returned, int | float):
+        return returned == expected or _is_near(returned, expected, tolerance)
+    if isinstance(expected, list | tuple) and isinstance(returned, list | tuple):
+        return len(returned) == len(expected) and all(
+            same_value(one, other, tolerance) for one, other in zip(returned, expected, strict=True)
+        )
+    if isinstance(expected, Mapping) and isinstance(returned, Mapping):
+        return returned.keys() == expected.keys() and all(
+            same_value(returned[key], expected[key], tolerance) for key in expected
+        )
+    return type(returned) is type(expected) and bool(returned == expected)
+
+
+_DECIMAL = re.compile(rb"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{1,4})?")
+_INTEGER = re.compile(rb"[-+]?\d+")
+
+
+def _lines(text: bytes) -> list[tuple[bytes, ...]]:
+    return [tuple(line.split()) for line in text.splitlines() if line.strip()]
+
+
+def _same_token(printed: bytes, expected: bytes, tolerance: float | None) -> bool:
+    if printed == expected:
+        return True
+    if tolerance is None or _INTEGER.fullmatch(expected):
+        return False
+    if not (_DECIMAL.fullmatch(printed) and _DECIMAL.fullmatch(expected)):
+        return False
+    return _is_near(float(printed), float(expected), tolerance)
+
+
+def _is_near(value: float, expected: float, tolerance: float | None) -> bool:
+    """Relative or absolute nearness to an expected number that is not whole; anything not finite is not near."""
+    if tolerance is None or isinstance(expected, int) or not math.isfinite(expected) or expected.is_integer():
+        return False
+    try:
+        difference = abs(value - expected)
+    except OverflowError:
+        return False
+    return math.isfinite(difference) and difference <= tolerance * max(1.0, abs(expected))

@@ -1,0 +1,180 @@
+"""Many completions in, as many verdicts out, as they finish."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import threading
+from collections import deque
+from collections.abc import Coroutine, Iterable, Iterator
+from types import TracebackType
+from typing import Any, TypeVar
+
+from sandbox import Pool, Preload, SandboxConfig, SandboxUnavailable
+from verifiers import plugins
+from verifiers.base import Boxes, Verifier
+from verifiers.types import Problem, SpecError, Status, Verdict
+
+MAX_IN_FLIGHT = 64
+"""Completions being judged at a time; the boxes themselves are fewer, and queue what they are given."""
+
+CLOSE_SECONDS = 30.0
+"""How long closing waits for boxes to go."""
+
+T = TypeVar("T")
+
+
+class Router:
+    """Sends each completion to its problem's verifier, and owns the boxes they use.
+
+    Thread-safe. Boxes start with `start`, or with the first completion that needs one. Close it, or use `with`: boxes
+    outlive neither. Completions still in flight when it closes are cancelled.
+    """
+
+    def __init__(self, sandbox: SandboxConfig | None = None, *, max_in_flight: int = MAX_IN_FLIGHT) -> None:
+        self._sandbox = sandbox or SandboxConfig()
+        self._max_in_flight = max_in_flight
+        self._verifiers: dict[str, Verifier] = {}
+        self._lock = threading.RLock()
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._boxes: Boxes | None = None
+        self._gate: asyncio.Semaphore | None = None
+        self._is_closed = False
+
+    def __enter__(self) -> Router:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def start(self) -> None:
+        """Bring the boxes up now, or raise `SandboxUnavailable`."""
+        with self._lock:
+            boxes = self._running()
+            starting = [self._call(pool.start()) for pool in (boxes.programs, boxes.checks)]
+        for future in starting:
+            future.result()
+
+    def check(self, problems: Iterable[Problem]) -> None:
+        """Raise `SpecError` naming the first problem whose verifier or spec is broken. Call it before a run."""
+        for problem in problems:
+            try:
+                self._verifier(problem.verifier).check_spec(problem.spec)
+            except SpecError as error:
+                raise SpecError(f"problem {problem.id}: {error}") from error
+
+    def submit(self, problem: Problem, completion: str) -> concurrent.futures.Future[Verdict]:
+        """Judge one completion in the background. The future fails only with `SandboxUnavailable` or cancellation."""
+        with self._lock:
+            self._running()
+            return self._call(self._judge(problem, completion))
+
+    def stream(self, pairs: Iterable[tuple[Problem, str]]) -> Iterator[Verdict]:
+        """Verdicts in the order of `pairs`, which is read only as far ahead as completions are judged at a time."""
+        waiting: deque[concurrent.futures.Future[Verdict]] = deque()
+        try:
+            for problem, completion in pairs:
+                waiting.append(self.submit(problem, completion))
+                if len(waiting) >= 2 * self._max_in_flight:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+    def judge(self, pairs: Iterable[tuple[Problem, str]]) -> list[Verdict]:
+        """All verdicts, in the order of `pairs`."""
+        return list(self.stream(pairs))
+
+    @property
+    def sandbox_description(self) -> str:
+        """Which box runs the programs, and why that one. Starts nothing."""
+        return self._running().programs.description
+
+    def close(self) -> None:
+        """End what is in flight and every box. Twice is harmless."""
+        with self._lock:
+            loop, thread, boxes = self._loop, self._thread, self._boxes
+            self._loop = self._thread = self._boxes = None
+            self._is_closed = True
+        if loop is None or thread is None or boxes is None:
+            return
+        closing = asyncio.run_coroutine_threadsafe(_shut(boxes, self._tasks), loop)
+        try:
+            closing.result(CLOSE_SECONDS)
+        except concurrent.futures.TimeoutError:
+            closing.cancel()
+        finally:
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join(CLOSE_SECONDS)
+
+    async def _judge(self, problem: Problem, completion: str) -> Verdict:
+        assert self._gate is not None and self._boxes is not None, "submit starts the loop"
+        boxes = self._boxes
+        # Half a surrogate pair cannot be written anywhere; whatever it was, it is no part of a right answer.
+        text = completion.encode(errors="replace").decode()
+        task = asyncio.current_task()
+        assert task is not None, "a coroutine on a loop is a task"
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        async with self._gate:
+            try:
+                verdict: object = await self._verifier(problem.verifier).judge(problem.spec, text, boxes)
+                if isinstance(verdict, Verdict):
+                    return verdict
+                why = f"verifier {problem.verifier} returned {type(verdict).__name__}; should be a Verdict"
+                return Verdict(Status.UNJUDGED, None, detail=why)
+            except SpecError as error:
+                return Verdict(Status.UNJUDGED, None, detail=f"problem {problem.id}: {error}")
+            except SandboxUnavailable:
+                raise
+            except Exception as error:  # noqa: BLE001 - a plugin may raise anything, and the run goes on
+                why = f"verifier {problem.verifier} raised {type(error).__name__}: {error}"
+                return Verdict(Status.UNJUDGED, None, detail=" ".join(why.split())[:300])
+
+    def _verifier(self, name: str) -> Verifier:
+        if name not in self._verifiers:
+            self._verifiers[name] = plugins.load(name)
+        return self._verifiers[name]
+
+    def _running(self) -> Boxes:
+        """The boxes, and the thread whose loop they belong to. None of them is up yet."""
+        with self._lock:
+            if self._is_closed:
+                raise RuntimeError("this Router is closed")
+            if self._boxes is None:
+                self._loop = asyncio.new_event_loop()
+                self._thread = threading.Thread(target=self._loop.run_forever, name="assay-router", daemon=True)
+                self._thread.start()
+                self._gate = asyncio.Semaphore(self._max_in_flight)
+                self._boxes = _boxes(self._sandbox)
+            return self._boxes
+
+    def _call(self, coroutine: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
+        assert self._loop is not None, "_running was called"
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+
+
+def _boxes(sandbox: SandboxConfig) -> Boxes:
+    inside = {plugin.verifier.inside for plugin in plugins.installed() if plugin.verifier is not None}
+    preload = [Preload(path.stem, path) for path in sorted(path for path in inside if path is not None)]
+    return Boxes(
+        programs=Pool(sandbox),
+        checks=Pool(sandbox, preload=preload),
+        plugins=Pool(SandboxConfig(kind="process", slots=sandbox.slots), preload=[Preload("verifiers.plugins")]),
+    )
+
+
+async def _shut(boxes: Boxes, tasks: set[asyncio.Task[Any]]) -> None:
+    """Cancel what is being judged, then close the pools, each even if another fails."""
+    judging = list(tasks)
+    for task in judging:
+        task.cancel()
+    await asyncio.gather(*judging, return_exceptions=True)
+    pools = (boxes.programs, boxes.checks, boxes.plugins)
+    await asyncio.gather(*(pool.close() for pool in pools), return_exceptions=True)
