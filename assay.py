@@ -25,7 +25,7 @@ def _complaint(room: str) -> str | None:
     home = Path(__file__).resolve().parent
     ours = home / room / "__init__.py"
     found = _where(room)
-    if found is None:
+    if found in (None, ours.parent):
         return f"its package {room} is missing from {home}: install assay again"
     if found != ours:
         return f"{_owner(room)} ({found}) stands in the way of ours: {_remedy(room, found)}"
