@@ -27,7 +27,7 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Boxes:
-    """The places where verifiers may run things; expected outputs go only to `checks`, candidates' code only to `programs`."""
+    """Where verifiers may run things: expected outputs go only to `checks`, candidates' code only to `programs`."""
 
     programs: Pool
     """Runs candidates' code."""
@@ -51,7 +51,7 @@ class Verifier(ABC):
     deadline: ClassVar[float] = 10.0
     """Seconds that one `verify` may take."""
 
-    def check_spec(self, spec: Mapping[str, Any]) -> None:
+    def check_spec(self, spec: Mapping[str, Any]) -> None:  # noqa: B027 - a spec may be anything
         """Raise `SpecError` if `spec` is broken; called for every problem before a run starts."""
 
     def verify(self, spec: Mapping[str, Any], completion: str) -> Verdict | float | bool:

@@ -30,8 +30,8 @@ def same_output(printed: bytes, expected: str, *, compare: Comparison, tolerance
 def same_value(returned: Any, expected: Any, tolerance: float | None = None) -> bool:
     """Whether two JSON values are equal, strictly by type.
 
-    A bool is not an int, an int equals the float of its value, a tuple equals a list, NaN equals nothing. With a tolerance,
-    expected floats that are not whole numbers compare by it.
+    A bool is not an int, an int equals the float of its value, a tuple equals a list, NaN equals nothing. With a
+    tolerance, expected floats that are not whole numbers compare by it.
     """
     if isinstance(expected, bool) or isinstance(returned, bool):
         return returned is expected

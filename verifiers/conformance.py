@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from verifiers.base import Example, Verifier
+from verifiers.base import Example
 from verifiers.plugins import load
 from verifiers.router import Router
 from verifiers.types import Problem, Status, Verdict
@@ -44,7 +44,6 @@ def examine(name: str, router: Router) -> list[Finding]:
     findings.append(_repeats(first, router.judge(_pairs(name, examples))))
     if right := next((example for example in examples if example.score == 1.0), None):
         findings += _survives(name, right, router)
-    findings.append(_names_broken_spec(name, router))
     return findings
 
 
@@ -89,13 +88,6 @@ def _survives(name: str, right: Example, router: Router) -> list[Finding]:
         is_right = hostile.status is not Status.CORRECT and hostile.status is not Status.UNJUDGED
         findings.append(Finding(what, is_right, "" if is_right else f"{hostile.status.value}: {hostile.detail}"))
     return findings
-
-
-def _names_broken_spec(name: str, router: Router) -> Finding:
-    """Whether a spec that nobody can mean is unjudged instead of wrong."""
-    [verdict] = router.judge([(Problem(f"{name} broken spec", "", name, {"no such field": object.__name__}), "1")])
-    is_right = verdict.status is Status.UNJUDGED
-    return Finding("a broken spec is unjudged", is_right, "" if is_right else f"{verdict.status.value} instead")
 
 
 def report(findings: Sequence[Finding]) -> str:

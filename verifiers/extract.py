@@ -28,24 +28,26 @@ def final_part(completion: str) -> str:
 
     A thought that was never closed has no final part.
     """
-    head, closed, tail = completion.rpartition("</think>")
+    _, closed, tail = completion.rpartition("</think>")
     if not closed and "<think>" in completion:
-        tail = head = ""
+        return ""
     return re.split(r"<\|(?:im_start|im_end|endoftext|eot_id|end)\|>", tail, maxsplit=1)[0].strip()
 
 
 def boxes(text: str) -> list[tuple[int, int, str]]:
-    r"""Every closed `\boxed{…}` or `\fbox{…}`, outermost only, as (start, end, content)."""
+    r"""Every closed `\boxed{…}` or `\fbox{…}` that is in no other, as (start, end, content)."""
     found: list[tuple[int, int, str]] = []
-    position = 0
-    while match := _BOX.search(text, position):
-        end = _closing_brace(text, match.end())
-        if end is None:
-            # This one is open to the end of the text; a later one may be closed inside it.
-            position = match.end()
-            continue
-        found.append((match.start(), end + 1, text[match.end() : end].strip()))
-        position = end + 1
+    opened: list[re.Match[str]] = []
+    for token in _BRACE.finditer(text):
+        if token[0].endswith("{") and token[0] != "\\{":
+            opened.append(token)
+        elif token[0] == "}" and opened:
+            opening = opened.pop()
+            if opening[0] == "{":
+                continue
+            while found and found[-1][0] > opening.start():
+                found.pop()
+            found.append((opening.start(), token.end(), text[opening.end() : token.start()].strip()))
     return found
 
 
@@ -116,43 +118,27 @@ def json_answer(text: str) -> Found | None:
     return Found(text.strip(), "whole text") if text.strip() else None
 
 
-_BOX = re.compile(r"\\(?:boxed|fbox)\s*\{")
+_BRACE = re.compile(r"\\(?:boxed|fbox)\s{0,3}\{|\\.|[{}]", re.DOTALL)
 _ANSWER_ELEMENT = re.compile(r"<answer>((?:(?!<answer>).)*?)</answer>", re.DOTALL | re.IGNORECASE)
 _MARKER = re.compile(
-    r"(?:answer|réponse)\s*(?:\w+\s){0,6}?(?:is|est|would be|=)\b\s*:?|\banswer\s*\**\s*:|^\s*A:|####",
+    r"(?:answer|réponse)\s*(?:\w{1,20}\s){0,6}?(?:is|est|would be|=)\b\s*:?|\banswer\s*\**\s*:|^\s*A:|####",
     re.IGNORECASE | re.M,
 )
 _FENCE = re.compile(r"(`{3,}|~{3,})\s*([^`]*)$")
-_JOINT = re.compile(
-    r"[\s$,;.()\[\]\\]*(?:\\(?:quad|qquad|ldots|dots|cdots|text|textbf|mathrm|,|;|:|!|[()\[\]])[\s{}]*)*"
-    r"(?:(?:\w+\s){0,3}?\b(?:and|or)\b)?[^.!?]{0,24}$",
-    re.IGNORECASE,
-)
 _NUMBER = re.compile(
     r"(?<![\w.])[-+−]?(?:\d{1,3}(?:[ ,]\d{3})+(?!\d)|\d+)?(?:[.,]?\d+)?(?:\s*/\s*\d+)?(?:[eE][-+]?\d+)?\s*(?:\\?%)?"
 )
-_SEGMENT = re.compile(r"\$\$(.+?)\$\$|\\\[(.+?)\\\]|\\\((.+?)\\\)|(?<![\\\d])\$([^$\n]{1,400}?)(?<!\\)\$", re.DOTALL)
+_SEGMENT = re.compile(
+    r"\$\$(.{1,2000}?)\$\$|\\\[(.{1,2000}?)\\\]|\\\((.{1,2000}?)\\\)|(?<![\\\d])\$([^$\n]{1,400}?)(?<!\\)\$", re.DOTALL
+)
 _MAX_GROUPED = 64
-
-
-def _closing_brace(text: str, start: int) -> int | None:
-    depth = 1
-    for match in re.compile(r"\\.|[{}]", re.DOTALL).finditer(text, start):
-        if match[0] == "{":
-            depth += 1
-        elif match[0] == "}":
-            depth -= 1
-            if depth == 0:
-                return match.start()
-    return None
 
 
 def _last_boxes(text: str) -> list[str]:
     """The last box, with those before it that are offered together with it."""
-    found = boxes(text[-4 * _TAIL :])[-_MAX_GROUPED:]
+    found = boxes(text)[-_MAX_GROUPED:]
     if not found:
         return []
-    text = text[-4 * _TAIL :]
     group = [found[-1]]
     for box in reversed(found[:-1]):
         if not _are_joined(text[box[1] : group[0][0]]):

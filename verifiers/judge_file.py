@@ -39,8 +39,8 @@ def judge_file(
 ) -> Judged:
     """Judge every line of `source` into `target`, which appears under its name only when it is whole.
 
-    A line that cannot be judged (not JSON, a field missing, a broken spec) gives an `unjudged` line. `on_verdict` gets the
-    number of lines done and the newest verdict.
+    A line that cannot be judged (not JSON, a field missing, a broken spec) gives an `unjudged` line. `on_verdict`
+    gets the number of lines done and the newest verdict.
     """
     statuses: Counter[Status] = Counter()
     scores = 0.0

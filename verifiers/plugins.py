@@ -90,7 +90,7 @@ _IMPORT_ERRORS = (
 
 def _entries() -> list[importlib.metadata.EntryPoint]:
     """Each entry point once: an editable install shows the same distribution twice."""
-    entries = {}
+    entries: dict[tuple[str, str, str], importlib.metadata.EntryPoint] = {}
     for entry in importlib.metadata.entry_points(group=GROUP):
         entries.setdefault((entry.name, entry.value, _origin(entry).partition(" ")[0]), entry)
     return list(entries.values())
@@ -104,11 +104,10 @@ def _imported(entry: importlib.metadata.EntryPoint) -> Installed:
         return Installed(entry.name, entry.value, origin, f"{type(error).__name__}: {error}")
     if not (isinstance(found, type) and issubclass(found, Verifier)):
         return Installed(entry.name, entry.value, origin, f"{entry.value} is not a subclass of verifiers.Verifier")
-    if getattr(found, "name", None) != entry.name:
-        error = (
-            f"its entry point is {entry.name!r} and its `name` is {getattr(found, 'name', None)!r}; make them the same"
-        )
-        return Installed(entry.name, entry.value, origin, error)
+    named = getattr(found, "name", None)
+    if named != entry.name:
+        why = f"its entry point is {entry.name!r} and its `name` is {named!r}; make them the same"
+        return Installed(entry.name, entry.value, origin, why)
     return Installed(entry.name, entry.value, origin, None, found)
 
 

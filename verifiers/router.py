@@ -114,7 +114,8 @@ class Router:
             thread.join(CLOSE_SECONDS)
 
     async def _judge(self, problem: Problem, completion: str) -> Verdict:
-        assert self._gate is not None and self._boxes is not None, "submit starts the loop"
+        assert self._gate is not None, "submit starts the loop"
+        assert self._boxes is not None, "submit starts the loop"
         boxes = self._boxes
         # Half a surrogate pair cannot be written anywhere; whatever it was, it is no part of a right answer.
         text = completion.encode(errors="replace").decode()

@@ -20,7 +20,7 @@ SpecT = TypeVar("SpecT", bound=Spec)
 
 
 def read_spec(kind: type[SpecT], spec: Mapping[str, Any]) -> SpecT:
-    """`spec` as a `kind`, or `SpecError` naming the first field that is wrong, what it holds and what would be right."""
+    """`spec` as a `kind`, or `SpecError` naming the first wrong field, what it holds and what would be right."""
     try:
         return kind.model_validate(dict(spec))
     except ValidationError as error:

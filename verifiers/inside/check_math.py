@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import re
 import unicodedata
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
@@ -321,7 +322,7 @@ def _signed(match: re.Match[str], value: Fraction) -> Fraction:
     return -value if match[1] == "-" else value
 
 
-_NUMBERS = (
+_NUMBERS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Fraction]], ...] = (
     (re.compile(r"([-+]?)(\d+)"), lambda m: _signed(m, Fraction(int(m[2])))),
     (re.compile(r"([-+]?)(\d*\.\d+|\d+\.)"), lambda m: _signed(m, Fraction("0" + m[2] + "0"))),
     (re.compile(r"([-+]?)(?=0,|\d+,(?:\d\d?|\d{4,})$)(\d+),(\d+)"), lambda m: _signed(m, Fraction(f"{m[2]}.{m[3]}"))),

@@ -28,14 +28,14 @@ def check(argument: dict[str, Any]) -> dict[str, Any]:
     except (NotStrictJson, json.JSONDecodeError, RecursionError) as error:
         return {"score": 0.0, "detail": f"not JSON: {one_line(error)}", "parts": {"json": 0.0}, "bad_schema": ""}
     parts, detail = {"json": 1.0}, "valid"
-    error = next(validator.iter_errors(value), None)
-    parts["schema"] = float(error is None)
-    if error is not None:
-        detail = f"at {'/'.join(map(str, error.instance_path)) or 'the top'}: {one_line(error.message)}"
+    broken = next(validator.iter_errors(value), None)
+    parts["schema"] = float(broken is None)
+    if broken is not None:
+        detail = f"at {'/'.join(map(str, broken.instance_path)) or 'the top'}: {one_line(broken.message)}"
     if "expected" in argument:
         # JSON Schema's own equality: 1 is 1.0, true is not 1, the order of keys does not matter.
         parts["expected"] = float(jsonschema_rs.validator_for({"const": argument["expected"]}).is_valid(value))
-        detail = "valid, other content than expected" if error is None and not parts["expected"] else detail
+        detail = "valid, other content than expected" if broken is None and not parts["expected"] else detail
     score = 1.0 if all(parts.values()) else 0.0
     if argument["partial_credit"] and score == 0.0:
         score = 0.5 if parts["schema"] else 0.1
