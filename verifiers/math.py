@@ -16,7 +16,7 @@ from verifiers.extract import Found, final_part, gold_answer, math_answer
 from verifiers.spec import Spec, read_spec, shown
 from verifiers.types import SpecError, Status, Verdict
 
-LIMITS = Limits(wall_seconds=2.0, memory_mb=1024, processes=8)
+LIMITS = Limits(wall_seconds=2.0)
 """Of one comparison. An answer that cannot be compared within them is wrong, not unjudged: golds are checked too."""
 
 MAX_ANSWER = 20_000

@@ -41,6 +41,7 @@ class Router:
         self._thread: threading.Thread | None = None
         self._boxes: Boxes | None = None
         self._gate: asyncio.Semaphore | None = None
+        self._starting = asyncio.Lock()
         self._is_closed = False
 
     def __enter__(self) -> Router:
@@ -55,9 +56,8 @@ class Router:
         """Bring the boxes up now, or raise `SandboxUnavailable`."""
         with self._lock:
             boxes = self._running()
-            starting = [self._call(pool.start()) for pool in (boxes.programs, boxes.checks)]
-        for future in starting:
-            future.result()
+            starting = self._call(self._bring_up(boxes.programs, boxes.checks))
+        starting.result()
 
     def check(self, problems: Iterable[Problem]) -> None:
         """Raise `SpecError` naming the first problem whose verifier or spec is broken. Call it before a run."""
@@ -93,8 +93,9 @@ class Router:
 
     @property
     def sandbox_description(self) -> str:
-        """Which box runs the programs, and why that one. Starts nothing."""
-        return self._running().programs.description
+        """Which box runs the programs, and why that one; of use once they are up."""
+        programs = self._running().programs
+        return f"{programs.description} ({programs.reason})"
 
     def close(self) -> None:
         """End what is in flight and every box. Twice is harmless."""
@@ -125,7 +126,12 @@ class Router:
         task.add_done_callback(self._tasks.discard)
         async with self._gate:
             try:
-                verdict: object = await self._verifier(problem.verifier).judge(problem.spec, text, boxes)
+                verifier = self._verifier(problem.verifier)
+                if type(verifier).judge is Verifier.judge:
+                    await self._bring_up(boxes.plugins)
+                else:
+                    await self._bring_up(boxes.programs, boxes.checks)
+                verdict: object = await verifier.judge(problem.spec, text, boxes)
                 if isinstance(verdict, Verdict):
                     return verdict
                 why = f"verifier {problem.verifier} returned {type(verdict).__name__}; should be a Verdict"
@@ -137,6 +143,12 @@ class Router:
             except Exception as error:  # noqa: BLE001 - a plugin may raise anything, and the run goes on
                 why = f"verifier {problem.verifier} raised {type(error).__name__}: {error}"
                 return Verdict(Status.UNJUDGED, None, detail=" ".join(why.split())[:300])
+
+    async def _bring_up(self, *pools: Pool) -> None:
+        """Start pools that are not up yet, one at a time however many completions wait for them."""
+        async with self._starting:
+            for pool in pools:
+                await pool.start()
 
     def _verifier(self, name: str) -> Verifier:
         if name not in self._verifiers:

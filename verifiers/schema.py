@@ -15,7 +15,7 @@ from verifiers.extract import final_part, json_answer
 from verifiers.spec import Spec, read_spec
 from verifiers.types import Status, Verdict
 
-LIMITS = Limits(wall_seconds=5.0, memory_mb=512, processes=8)
+LIMITS = Limits(wall_seconds=5.0)
 
 _LATER = ("regex", "function_calls", "sql", "tools", "database", "ordered")
 _PERSON = {"type": "object", "properties": {"age": {"type": "integer"}}, "required": ["age"]}
