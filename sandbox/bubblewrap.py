@@ -1,0 +1,62 @@
+"""A box made of namespaces by bubblewrap, for machines without a Docker engine."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from sandbox.channel import BOOTSTRAP, INTERPRETER_FLAGS, MB, Boot, WorkerBox
+from sandbox.docker import WORKER_CAPABILITIES
+from sandbox.image import tree_path
+from sandbox.process import larger_stack
+from sandbox.types import Limits, Preload, SandboxUnavailable
+
+
+def find_tree() -> Path:
+    """The root folder that the boxes see, or why there can be no box."""
+    if shutil.which("bwrap") is None:
+        raise SandboxUnavailable("no bwrap on this machine; type: apt-get install bubblewrap")
+    path = tree_path()
+    if not path.is_dir():
+        raise SandboxUnavailable(f"no {path} for bubblewrap; type: assay sandbox build")
+    return path
+
+
+class BubblewrapBox(WorkerBox):
+    """New pid, network, mount, ipc and uts namespaces on a read-only root; the worker is PID 1.
+
+    Made by root, no user namespace is used: the worker keeps the few capabilities it needs and each run gets a uid of
+    its own and no capability. Made by a plain user, all is in a user namespace in which no other can be made, and the
+    run has the worker's uid.
+
+    What is not covered: there is no cgroup, so memory is sampled (short overshoots go unseen), memory in /tmp is not
+    counted with it, and processes are counted by uid. There is no seccomp filter; the kernel's whole face is open.
+    """
+
+    def __init__(self, tree: Path, slot: int, limits: Limits, preload: Sequence[Preload]) -> None:
+        super().__init__(limits, preload)
+        self._tree = tree
+        cores = sorted(os.sched_getaffinity(0))
+        self._core = cores[slot % len(cores)]
+
+    def boot(self) -> Boot:
+        cpus = [self._core]
+        return Boot(memory="watch", cpus=cpus) if os.geteuid() == 0 else Boot(memory="watch", cpus=cpus, uid=0)
+
+    def command(self) -> list[str]:
+        if os.geteuid() == 0:
+            names = (*WORKER_CAPABILITIES, "SYS_PTRACE")  # SYS_PTRACE: to read how much memory a run shares
+            rights = ["--cap-drop", "ALL", *(word for name in names for word in ("--cap-add", f"CAP_{name}"))]
+        else:
+            rights = ["--unshare-user", "--disable-userns", "--uid", "1000", "--gid", "1000"]
+        return [
+            *(*larger_stack(), "bwrap", "--die-with-parent", "--as-pid-1", *rights),
+            *("--unshare-pid", "--unshare-net", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"),
+            *("--hostname", "box", "--ro-bind", str(self._tree), "/", "--proc", "/proc", "--dev", "/dev"),
+            *("--perms", "1777", "--size", str(16 * MB), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"),
+            *("--perms", "1777", "--size", str(self.limits.files_mb * MB), "--tmpfs", "/tmp", "--chdir", "/tmp"),
+            *("--clearenv", "--setenv", "PYTHONHASHSEED", "0", "--setenv", "PATH", "/usr/local/bin:/usr/bin:/bin"),
+            *("python3", *INTERPRETER_FLAGS, "-c", BOOTSTRAP),
+        ]

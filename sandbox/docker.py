@@ -1,0 +1,108 @@
+"""A box that is a hardened container, driven through the docker command so that contexts and remote engines work."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sandbox.channel import BOOTSTRAP, INTERPRETER_FLAGS, MB, Boot, WorkerBox
+from sandbox.leftovers import owner_labels
+from sandbox.types import Limits, Preload, SandboxUnavailable
+
+WORKER_CAPABILITIES = ("SETUID", "SETGID", "KILL", "DAC_OVERRIDE", "FOWNER")
+"""Of the worker alone: to become the run's uid, to end it, to clear up after it. The run itself has none."""
+WORKER_MEMORY_MB = 96
+SYSCTLS = ("kernel.shmmni=0", "kernel.msgmni=0", "kernel.sem=0 0 0 0", "fs.mqueue.queues_max=0")
+"""No System V or POSIX message objects: they would outlive a run."""
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A Docker engine that answered."""
+
+    version: str
+    num_cpus: int
+
+
+async def find_engine() -> Engine | None:
+    """The engine that the docker command talks to, or None when there is no command or no answer."""
+    if shutil.which("docker") is None:
+        return None
+    try:
+        answer = await _docker("info", "--format", "{{.ServerVersion}} {{.NCPU}}", seconds=20)
+        version, num_cpus = answer.split()
+        return Engine(version, int(num_cpus))
+    except (SandboxUnavailable, ValueError):
+        return None
+
+
+async def find_image(name: str) -> str:
+    """The digest of a local image."""
+    try:
+        return await _docker("image", "inspect", "--format", "{{.Id}}", name)
+    except SandboxUnavailable:
+        raise SandboxUnavailable(f"no image {name} in the Docker engine; type: assay sandbox build") from None
+
+
+class DockerBox(WorkerBox):
+    """One container, its own cgroup and namespaces, for one job at a time.
+
+    Memory is limited for the whole box: the run's `memory_mb`, plus what the worker needs to pass on its output.
+    """
+
+    def __init__(self, image: str, engine: Engine, slot: int, limits: Limits, preload: Sequence[Preload]) -> None:
+        super().__init__(limits, preload)
+        self.name = f"assay-box-{uuid.uuid4().hex[:12]}"
+        self._image = image
+        cores = sorted(os.sched_getaffinity(0)) if engine.num_cpus == os.cpu_count() else range(engine.num_cpus)
+        self._core = cores[slot % len(cores)]
+
+    def boot(self) -> Boot:
+        return Boot()
+
+    def command(self) -> list[str]:
+        limits = self.limits
+        memory = limits.memory_mb * MB + 3 * limits.output_bytes + WORKER_MEMORY_MB * MB
+        tmpfs = f"/tmp:rw,exec,nosuid,nodev,mode=1777,size={limits.files_mb}m,nr_inodes=20000"
+        return [
+            *("docker", "run", "--interactive", "--rm", "--sig-proxy=false", "--name", self.name),
+            *(word for label in owner_labels() for word in ("--label", label)),
+            *("--network", "none", "--ipc", "private", "--read-only", "--tmpfs", tmpfs, "--shm-size", "16m"),
+            *("--cap-drop", "ALL", *(word for name in WORKER_CAPABILITIES for word in ("--cap-add", name))),
+            *("--security-opt", "no-new-privileges", "--user", "0:0", "--log-driver", "none"),
+            *("--memory", str(memory), "--memory-swap", str(memory), "--pids-limit", str(limits.processes + 8)),
+            *("--cpuset-cpus", str(self._core)),
+            *("--ulimit", "core=0", "--ulimit", "nofile=1024", "--ulimit", f"stack={512 * MB}"),
+            *(word for sysctl in SYSCTLS for word in ("--sysctl", sysctl)),
+            *("--env", "PYTHONHASHSEED=0", "--workdir", "/tmp", "--hostname", "box"),
+            *("--entrypoint", "python3", self._image, *INTERPRETER_FLAGS, "-c", BOOTSTRAP),
+        ]
+
+    async def kill(self) -> None:
+        try:
+            await _docker("rm", "--force", self.name, seconds=30)
+        except SandboxUnavailable:
+            return  # gone already, or the engine is; what is left carries our labels
+
+
+async def _docker(*arguments: str, seconds: float = 30) -> str:
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(
+        "docker", *arguments, stdin=asyncio.subprocess.DEVNULL, stdout=pipe, stderr=pipe, start_new_session=True
+    )
+    try:
+        async with asyncio.timeout(seconds):
+            output, complaints = await process.communicate()
+    except TimeoutError:
+        raise SandboxUnavailable(f"docker {arguments[0]} did not answer within {seconds:g} s") from None
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if process.returncode != 0:
+        raise SandboxUnavailable(f"docker {arguments[0]}: {complaints.decode(errors='replace').strip()}")
+    return output.decode().strip()
