@@ -85,18 +85,23 @@ def check_sandbox(sandbox: str) -> None:
         raise SetupError(
             "nothing here to run untrusted programs in: apt-get install bubblewrap (or docker.io, and start its engine)"
         )
-    if sandbox != "process" and shutil.which("debootstrap") is None and not registry_answers():
-        say(
-            "no image registry answers and debootstrap is missing; if the box needs a base: apt-get install debootstrap"
-        )
+    if sandbox == "process" or PYTHON.exists() or shutil.which("debootstrap") is not None:
+        return  # nothing to make, made before, or can be made
+    if not has_docker or not (has_base_image() or registry_answers()):
+        raise SetupError("no registry of images to take the base of the box from: apt-get install debootstrap")
 
 
 def docker_answers() -> bool:
-    if shutil.which("docker") is None:
-        return False
-    asked = ["docker", "version", "--format", "{{.Server.Version}}"]
+    return shutil.which("docker") is not None and docker("version", "--format", "{{.Server.Version}}")
+
+
+def has_base_image() -> bool:
+    return docker("image", "inspect", "python:3.11-slim")
+
+
+def docker(*arguments: str) -> bool:
     try:
-        return subprocess.run(asked, capture_output=True, timeout=20, check=False).returncode == 0
+        return subprocess.run(["docker", *arguments], capture_output=True, timeout=20, check=False).returncode == 0
     except subprocess.TimeoutExpired:
         return False
 

@@ -173,17 +173,22 @@ def broad_excepts(root: Path) -> list[str]:
     for name, _, tree in room_files(root):
         if name.startswith(BOX_HALF):
             continue
-        broad = [node.lineno for node in ast.walk(tree) if isinstance(node, ast.ExceptHandler) and swallows_all(node)]
+        broad = [node.lineno for node in ast.walk(tree) if swallows_all(node)]
         spared = 1 if name == "verifiers/router.py" else 0
         found += [f"{name}:{line} catches everything" for line in sorted(broad)[spared:]]
     return found
 
 
-def swallows_all(handler: ast.ExceptHandler) -> bool:
-    kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
-    is_broad = any(kind is None or ast.unparse(kind) in ("Exception", "BaseException") for kind in kinds)
-    last = handler.body[-1]
-    return is_broad and not (isinstance(last, ast.Raise) and last.exc is None)
+def swallows_all(node: ast.AST) -> bool:
+    if isinstance(node, ast.ExceptHandler):
+        kinds = node.type.elts if isinstance(node.type, ast.Tuple) else [node.type]
+        if any(isinstance(inner, ast.Raise) and inner.exc is None for inner in ast.walk(node)):
+            return False
+    elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("suppress"):
+        kinds = node.args
+    else:
+        return False
+    return any(kind is None or ast.unparse(kind) in ("Exception", "BaseException") for kind in kinds)
 
 
 def names_that_say_nothing(root: Path) -> list[str]:
@@ -257,6 +262,7 @@ PLANTED: list[tuple[Rule, str, str]] = [
     (imports_inside_functions, "trainer/loop.py", "class A:\n    async def f(self):\n        import json\n"),
     (broad_excepts, "trainer/loop.py", "try:\n    pass\nexcept (OSError, Exception):\n    pass\n"),
     (broad_excepts, "trainer/loop.py", "try:\n    pass\nexcept:\n    pass\n"),
+    (broad_excepts, "trainer/loop.py", "with contextlib.suppress(Exception):\n    pass\n"),
     (broad_excepts, "verifiers/router.py", "try:\n    pass\nexcept Exception:\n    pass\n" * 2),
     (names_that_say_nothing, "trainer/math_utils.py", ""),
     (paths_of_a_machine, "docs/start.md", "cd /" + "work/main\n"),
