@@ -59,6 +59,8 @@ def math_answer(text: str) -> Found | None:
     if grouped := _last_boxes(text):
         distinct = list(dict.fromkeys(grouped))
         return Found(", ".join(distinct), "box" if len(distinct) == 1 else "boxes")
+    if _OPEN_BOX.search(text):
+        return None  # cut off: \boxed{7 may have been about to be 72
     if elements := _ANSWER_ELEMENT.findall(text):
         inner = str(elements[-1]).strip()
         nested = math_answer(inner) if "\\boxed" in inner else None
@@ -118,6 +120,7 @@ def json_answer(text: str) -> Found | None:
     return Found(text.strip(), "whole text") if text.strip() else None
 
 
+_OPEN_BOX = re.compile(r"\\(?:boxed|fbox)\s{0,3}\{")
 _BRACE = re.compile(r"\\(?:boxed|fbox)\s{0,3}\{|\\.|[{}]", re.DOTALL)
 _ANSWER_ELEMENT = re.compile(r"<answer>((?:(?!<answer>).)*?)</answer>", re.DOTALL | re.IGNORECASE)
 _MARKER = re.compile(

@@ -50,7 +50,9 @@ def compare(gold: str, answer: str, tolerance: float | None) -> tuple[bool, str]
         return True, "same text"
     if (decided := by_kind(gold, answer)) is not None:
         return decided
-    exact_gold, exact_answer = rational(gold), rational(answer)
+    # One comma may be a decimal point; a comma on both sides is a list.
+    are_lists = "," in gold and "," in answer
+    exact_gold, exact_answer = (None, None) if are_lists else (rational(gold), rational(answer))
     if exact_gold is not None and exact_answer is not None:
         return rationals_equal(gold, exact_gold, answer, exact_answer, tolerance)
     if words(gold) and words(gold) == words(answer):
@@ -309,9 +311,10 @@ _REWRITES = tuple(
 )
 _PLAIN_FUNCTION = re.compile(r"(?<![\\a-zA-Z])(sqrt|sin|cos|tan|log|ln|pi)(?![a-zA-Z])")
 _OPTION = re.compile(
-    r"\\?(?:text|textbf|mathrm)?\{?\(?(?P<letter>[A-Z])[).:]?\}?(?:[\s:.]+[A-Z]?[a-z]\w*.*)?", re.DOTALL
+    r"(?:\\(?:text|textbf|mathrm)\s*)?\{?(?P<bracket>\()?(?P<letter>[A-Z])[).:]?\}?(?:[\s:.]+(?(bracket).+|[A-Z]?[a-z]\w*.*))?",
+    re.DOTALL,
 )
-_CHOSEN = re.compile(r"\(?(?P<letter>[A-Z])\)?[.:]?(?:\s.*)?|.*\best\s+(?P<_>)(?=[A-Z])", re.DOTALL)
+_CHOSEN = re.compile(r"\(?(?P<letter>[A-Z])\)?[.:]?(?:\s(?!.*[,/]\s*\(?[A-Z]\b).*)?", re.DOTALL)
 _TIME = re.compile(r"(?:.*=\s*)?\d{1,4}\s*:\s*\d{1,4}(?:\s*:\s*\d+)?\s*(?:\\text\{)?\s*(?:[ap]\.?m\.?)?\s*\}?", re.I)
 _BASED = re.compile(r"([0-9A-F]+)_\{?(\d+)\}?")
 _PERCENT = re.compile(r"\s*(?:\\?%|\\text\{\s*percent\s*\})\s*$")
