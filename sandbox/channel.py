@@ -90,16 +90,16 @@ class WorkerBox:
         preload = [(module.name, module.path.read_text() if module.path else None) for module in self._preload]
         boot = json.dumps({**vars(self.boot()), "preload": preload}).encode()
         pipe = asyncio.subprocess.PIPE
-        self._process = await asyncio.create_subprocess_exec(
-            *self.command(), stdin=pipe, stdout=pipe, stderr=pipe, env=self.environment(), start_new_session=True, limit=MB
-        )
-        assert self._process.stdin and self._process.stderr
-        self._complaints = asyncio.create_task(_tail(self._process.stderr))
         try:
+            self._process = await asyncio.create_subprocess_exec(
+                *self.command(), stdin=pipe, stdout=pipe, stderr=pipe,
+                env=self.environment(), start_new_session=True, limit=MB,
+            )  # fmt: skip
+            assert self._process.stderr
+            self._complaints = asyncio.create_task(_tail(self._process.stderr))
             async with asyncio.timeout(START_SECONDS):
-                self._process.stdin.write(b"%08d%08d" % (len(worker), len(boot)) + worker + boot)
-                await self._process.stdin.drain()
-                facts, _ = await self._read_answer(Limits())
+                hello = b"%08d%08d" % (len(worker), len(boot)) + worker + boot
+                facts, _ = await _exchange(self._process, hello, Limits())
             self.python = facts["python"]
         except (OSError, TimeoutError, EOFError, ValueError) as error:
             why = await self._why(error)
@@ -110,18 +110,19 @@ class WorkerBox:
             raise
 
     async def run(self, job: Job, limits: Limits) -> Outcome:
-        if self._process is None or not self.is_clean:
+        process = self._process
+        if process is None:
             return Outcome(Ending.INFRASTRUCTURE, detail="the box is not running")
         if isinstance(job, Program) and job.language != "python":
             return Outcome(Ending.INFRASTRUCTURE, detail=f"no {job.language} in this box")
-        assert self._process.stdin
-        was_clean, self.is_clean = self.is_clean, False  # until the answer is here, also when we are cancelled
         try:
             request = _request(job, limits)
+        except (TypeError, ValueError) as error:
+            return Outcome(Ending.INFRASTRUCTURE, detail=f"the job cannot be sent: {error}")
+        was_clean, self.is_clean = self.is_clean, False  # until the answer is here, also when we are cancelled
+        try:
             async with asyncio.timeout(limits.wall_seconds + GRACE_SECONDS):
-                self._process.stdin.write(request)
-                await self._process.stdin.drain()
-                facts, streams = await self._read_answer(limits)
+                facts, streams = await _exchange(process, request, limits)
         except (OSError, TimeoutError, EOFError, ValueError) as error:
             return Outcome(Ending.INFRASTRUCTURE, detail=f"lost the box: {await self._why(error)}")
         outcome = _outcome(job, facts, streams)
@@ -132,7 +133,8 @@ class WorkerBox:
         process, self._process, self.is_clean = self._process, None, False
         if process is None:
             return
-        assert process.stdin
+        assert process.stdin and process.stdout
+        rest = asyncio.create_task(_tail(process.stdout))  # a paused pipe would hide the end of the process
         process.stdin.close()
         try:
             async with asyncio.timeout(CLOSE_SECONDS):
@@ -141,32 +143,37 @@ class WorkerBox:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
             await self.kill()
-            await process.wait()
             if not isinstance(error, TimeoutError):
                 raise
         finally:
-            if self._complaints:
-                self._complaints.cancel()
+            for task in (rest, self._complaints):
+                if task:
+                    task.cancel()
             process._transport.close()  # type: ignore[attr-defined]  # else the pipes stay open until collected
-
-    async def _read_answer(self, limits: Limits) -> tuple[dict[str, Any], list[bytes]]:
-        assert self._process and self._process.stdout
-        magic, size, *sizes = ANSWER.unpack(await self._process.stdout.readexactly(ANSWER.size))
-        if magic != MAGIC or size > MB or max(sizes) > limits.output_bytes:
-            raise ValueError("the answer makes no sense")
-        facts = json.loads(await self._process.stdout.readexactly(size))
-        return facts, [await self._process.stdout.readexactly(size) for size in sizes]
 
     async def _why(self, error: BaseException) -> str:
         """The last line that the subprocess complained with, or what we saw of it."""
-        assert self._process and self._complaints
-        if not isinstance(error, TimeoutError):
-            with contextlib.suppress(TimeoutError):
+        if self._complaints and not isinstance(error, TimeoutError):
+            with contextlib.suppress(TimeoutError, asyncio.CancelledError):
                 async with asyncio.timeout(1):
                     lines = (await asyncio.shield(self._complaints)).decode(errors="replace").strip().splitlines()
                     if lines:
                         return lines[-1]
         return f"{type(error).__name__}: {error}"
+
+
+async def _exchange(
+    process: asyncio.subprocess.Process, request: bytes, limits: Limits
+) -> tuple[dict[str, Any], list[bytes]]:
+    """One question, one answer: the facts, and stdout, stderr and value."""
+    assert process.stdin and process.stdout
+    process.stdin.write(request)
+    await process.stdin.drain()
+    magic, size, *sizes = ANSWER.unpack(await process.stdout.readexactly(ANSWER.size))
+    if magic != MAGIC or size > MB or max(sizes) > limits.output_bytes:
+        raise ValueError("the answer makes no sense")
+    facts = json.loads(await process.stdout.readexactly(size))
+    return facts, [await process.stdout.readexactly(size) for size in sizes]
 
 
 def _request(job: Job, limits: Limits) -> bytes:

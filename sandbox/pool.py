@@ -16,6 +16,9 @@ from sandbox.image import image_name
 from sandbox.process import ProcessBox
 from sandbox.types import Ending, Job, Limits, Outcome, Preload, SandboxConfig, SandboxUnavailable
 
+RETRY_SECONDS = 1.0
+"""Before a second attempt when a box could not be brought up."""
+
 
 class Pool:
     """As many boxes of one kind as may run at once, all with the same modules preloaded.
@@ -33,10 +36,12 @@ class Pool:
         self._turns = asyncio.Semaphore(self._num_slots)
         self._free_slots = list(range(self._num_slots))
         self._idle: list[tuple[int, WorkerBox]] = []
-        self._give_backs: set[asyncio.Task[None]] = set()
+        self._busy: list[WorkerBox] = []
+        self._closing: set[asyncio.Task[None]] = set()
+        self._start_lock = asyncio.Lock()
         self._place: Engine | Path | None = None
         self._image = ""
-        self._is_open = False
+        self._is_open = self._is_closed = False
 
     @property
     def num_slots(self) -> int:
@@ -64,45 +69,51 @@ class Pool:
 
     async def start(self) -> None:
         """Choose the kind of box and bring a first one up, or raise `SandboxUnavailable`. Twice is harmless."""
-        if self._is_open:
-            return
-        await self._choose()
-        self._is_open = True
-        try:
-            slot, box = await self._borrow(Limits())
-        except BaseException:
-            await self.close()
-            raise
-        self._idle.append((slot, box))
+        async with self._start_lock:
+            if self._is_open or self._is_closed:
+                return
+            await self._choose()
+            self._idle.append(await self._borrow(Limits()))
+            self._is_open = True
 
     async def run(self, job: Job, limits: Limits | None = None) -> Outcome:
         """Run one job as soon as a box is free, first come, first served; the wait is not charged to the job.
 
         Never raises for what the job does. Our own failure is tried once more in another box, then returned as
-        `Ending.INFRASTRUCTURE`. Raises `SandboxUnavailable` when no box can be brought up any more.
+        `Ending.INFRASTRUCTURE`. Raises `SandboxUnavailable` when no box can be brought up.
         """
         limits = limits or Limits()
         await self.start()
         async with self._turns:
-            outcome = await self._run_once(job, limits)
-            if outcome.ending is Ending.INFRASTRUCTURE:
+            try:
                 outcome = await self._run_once(job, limits)
-            return outcome
+            except SandboxUnavailable:
+                await asyncio.sleep(RETRY_SECONDS)
+            else:
+                if outcome.ending is not Ending.INFRASTRUCTURE:
+                    return outcome
+            return await self._run_once(job, limits)
 
     async def close(self) -> None:
-        """End all boxes. Twice is harmless."""
-        self._is_open = False
+        """End all boxes; what still runs comes back as `Ending.INFRASTRUCTURE`. Twice is harmless."""
+        self._is_open, self._is_closed = False, True
         idle, self._idle = self._idle, []
         for slot, box in idle:
             self._destroy(slot, box)
-        while self._give_backs:
-            await asyncio.wait(self._give_backs)
+        for box in self._busy:
+            self._close_later(box)
+        while self._closing:
+            await asyncio.wait(self._closing)
 
     async def _run_once(self, job: Job, limits: Limits) -> Outcome:
+        if self._is_closed:
+            return Outcome(Ending.INFRASTRUCTURE, detail="the pool is closed")
         slot, box = await self._borrow(limits)
+        self._busy.append(box)
         try:
             return await box.run(job, limits)
         finally:
+            self._busy.remove(box)
             if box.is_clean and self._is_open:
                 self._idle.append((slot, box))
             else:
@@ -125,11 +136,14 @@ class Pool:
         return slot, box
 
     def _destroy(self, slot: int, box: WorkerBox) -> None:
-        """Close a box in the background; `close` waits for it."""
         self._free_slots.append(slot)
+        self._close_later(box)
+
+    def _close_later(self, box: WorkerBox) -> None:
+        """In the background, so that nobody waits for it but our own `close`."""
         task = asyncio.create_task(box.close())
-        self._give_backs.add(task)
-        task.add_done_callback(self._give_backs.discard)
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
 
     def _make(self, slot: int, limits: Limits) -> WorkerBox:
         match self._place:

@@ -111,7 +111,9 @@ def _serve(boot: dict[str, Any], header: bytes, uid: int) -> None:
     for _, write_end in pipes:
         os.close(write_end)
     (ready, _), *outputs = pipes
-    run = _Run(child, ready, [read_end for read_end, _ in outputs], output, memory if boot["memory"] == "watch" else 0)
+    run = _Run(child, ready, [read_end for read_end, _ in outputs], output)
+    run.memory_bytes = memory if boot["memory"] == "watch" else 0
+    run.processes = processes if boot["bare"] else 0
     run.watch(wall_seconds)
     facts = run.finish()
     if facts["ending"] != "timeout" and _oom_kills() > oom_kills and facts["exit_code"] != 0:
@@ -123,9 +125,10 @@ def _serve(boot: dict[str, Any], header: bytes, uid: int) -> None:
 class _Run:
     """One child while it runs: its pipes, its clock, its end."""
 
-    def __init__(self, child: int, ready: int, pipes: list[int], output_bytes: int, memory_bytes: int) -> None:
+    def __init__(self, child: int, ready: int, pipes: list[int], output_bytes: int) -> None:
         self.child, self.ready, self.pipes = child, ready, pipes
-        self.output_bytes, self.memory_bytes = output_bytes, memory_bytes
+        self.output_bytes = output_bytes
+        self.memory_bytes = self.processes = 0  # to be kept by sampling; 0 where the kernel keeps them
         self.files = [os.memfd_create("output") for _ in pipes]
         self.sizes = [0] * len(pipes)
         self.reason = ""
@@ -185,6 +188,8 @@ class _Run:
         self.peak = max(self.peak, used)
         if used > self.memory_bytes:
             self.reason = "memory"
+        elif self.processes and len(pids) > self.processes:
+            self.reason = "signal"
 
     def finish(self) -> dict[str, Any]:
         """Kill everything that is left, reap it, read what it had written."""
@@ -253,20 +258,20 @@ def _kill_all(child: int = 0) -> tuple[int, float, int]:
 
 def _members() -> list[int]:
     """Every process of the run: all but PID 1 in a namespace of our own, else our descendants."""
-    pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
     if os.getpid() == 1:
-        return [pid for pid in pids if pid != 1]
-    children: dict[int, list[int]] = {}
-    for pid in pids:
-        try:
-            with open(f"/proc/{pid}/stat", "rb") as file:
-                parent = int(file.read().rpartition(b")")[2].split()[1])
-        except OSError:
-            continue
-        children.setdefault(parent, []).append(pid)
-    found = list(children.get(os.getpid(), ()))
+        return [int(name) for name in os.listdir("/proc") if name.isdigit() and name != "1"]
+    found = _children(os.getpid())
     for pid in found:
-        found.extend(children.get(pid, ()))
+        found.extend(_children(pid))
+    return found
+
+
+def _children(pid: int) -> list[int]:
+    found: list[int] = []
+    with contextlib.suppress(OSError):
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{thread}/children", "rb") as file:
+                found.extend(map(int, file.read().split()))
     return found
 
 
