@@ -7,12 +7,14 @@ import tomllib
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from benchmarks import ProblemSource
 from sandbox import SandboxConfig
+
+T = TypeVar("T", bound=BaseModel)
 
 
 class ConfigError(ValueError):
@@ -31,7 +33,7 @@ class FreshModel(Table):
     hidden: int = Field(128, ge=32)
     layers: int = Field(2, ge=1)
     heads: int = Field(4, ge=1)
-    """Attention heads; hidden / heads must be a head size that the sampler's attention knows (32 and up for vLLM on a CPU)."""
+    """Attention heads; hidden / heads is the head size, of which vLLM on a CPU needs 32 or more."""
     key_value_heads: int = Field(2, ge=1)
     intermediate: int = Field(384, ge=32)
     context: int = Field(2048, ge=128)
@@ -55,13 +57,13 @@ class ModelConfig(Table):
         return self
 
 
-class Optimizer(Table):
-    """How gradients become steps. Learning rates rise over `warmup` steps, then fall linearly to `final` of their peak."""
+class OptimConfig(Table):
+    """How gradients become steps. Rates rise over `warmup` steps and fall linearly to `final` of their peak."""
 
     lr: float = Field(1e-6, gt=0)
     """Peak learning rate of AdamW."""
     muon_lr: float | None = Field(None, gt=0)
-    """If given, the hidden matrices are updated by Muon at this rate instead (Jordan et al. 2024), the rest by AdamW."""
+    """If given, Muon (Jordan et al. 2024) updates the hidden matrices at this rate, and AdamW the rest."""
     betas: tuple[float, float] = (0.9, 0.95)
     weight_decay: float = Field(0.0, ge=0)
     warmup: int = Field(5, ge=0)
@@ -81,7 +83,7 @@ class SupervisedStage(Table):
     steps: int = Field(ge=1)
     batch: int = Field(32, ge=1)
     """Completions a step."""
-    optim: Optimizer = Optimizer()
+    optim: OptimConfig = OptimConfig()
 
     @model_validator(mode="after")
     def _shares(self) -> SupervisedStage:
@@ -105,13 +107,13 @@ class Sampling(Table):
 
 
 class Objective(Table):
-    """What is optimised: the clipped token-level policy gradient on group-relative advantages (GRPO, arXiv 2402.03300)."""
+    """What is optimised: the clipped token-level surrogate on group-relative advantages (GRPO, arXiv 2402.03300)."""
 
     advantage: Literal["grpo", "dr_grpo"] = "grpo"
     """grpo divides by the group's standard deviation, dr_grpo (arXiv 2503.20783) does not."""
     clip_low: float = Field(0.2, gt=0, lt=1)
     clip_high: float = Field(0.2, gt=0)
-    """The ratio to the sampling policy is clipped to 1 - clip_low … 1 + clip_high; DAPO (arXiv 2503.14476) uses 0.28."""
+    """The ratio to the sampling policy is clipped to 1 - clip_low … 1 + clip_high; DAPO (2503.14476) has 0.28 here."""
 
 
 class Evaluation(Table):
@@ -156,16 +158,16 @@ class RunConfig(Table):
     """Longer prompts are left out, and counted."""
     max_unjudged: float = Field(0.1, ge=0, le=1)
     """The run stops when a larger share of a step's completions could not be judged."""
-    weight_tolerance: float = Field(1e-3, gt=0)
+    weight_tolerance: float | None = Field(None, gt=0)
     """The run stops when, after a weight update, the sampler's log-probs on fixed tokens differ more than this from the
-    policy's (mean absolute difference); bfloat16 needs about 2e-2."""
+    policy's (mean absolute difference). Default: 1e-4 for float32, 2e-2 for bfloat16."""
     model: ModelConfig
     data: ProblemSource
     sft: tuple[SupervisedStage, ...] = ()
     """Supervised stages before reinforcement learning, in order."""
     sampling: Sampling = Sampling()
     objective: Objective = Objective()
-    optim: Optimizer = Optimizer()
+    optim: OptimConfig = OptimConfig()
     eval: Evaluation | None = None
     checkpoints: Checkpoints = Checkpoints()
     sandbox: SandboxConfig = SandboxConfig()
@@ -182,9 +184,51 @@ class RunConfig(Table):
         return self
 
     @property
-    def tokens_in_flight(self) -> int:
+    def tolerance(self) -> float:
+        """`weight_tolerance`, or the default of the weights' type."""
+        return self.weight_tolerance or (1e-4 if self.model.dtype == "float32" else 2e-2)
+
+    @property
+    def completions(self) -> int:
         """Completions of one step: problems x group."""
         return self.problems * self.sampling.group
+
+
+class EvalConfig(Table):
+    """One `assay eval`."""
+
+    name: str
+    """Of the problem set, as `assay list` shows it."""
+    data: str | None = None
+    """A local file of the set's form, instead of the hub."""
+    split: str | None = None
+    max_problems: int | None = Field(None, ge=1)
+    model: str | None = None
+    """A Hugging Face hub name or a local folder."""
+    completions: Path | None = None
+    """A .jsonl file of {"id", "completion"} lines to judge, instead of a model."""
+    n: int = Field(1, ge=1)
+    """Completions for each problem."""
+    temperature: float | None = Field(None, ge=0)
+    """Default: 0 (greedy) for one completion a problem, 1 for several."""
+    top_p: float = Field(1.0, gt=0, le=1)
+    max_new_tokens: int = Field(1024, ge=1)
+    seed: int = Field(0, ge=0)
+    gpu_memory: float = Field(0.9, gt=0, lt=1)
+    cpu_cache_gib: int = Field(4, ge=1)
+    sandbox: SandboxConfig = SandboxConfig()
+
+    @model_validator(mode="after")
+    def _one_source(self) -> EvalConfig:
+        if (self.model is None) == (self.completions is None):
+            raise ValueError("give either --model (a folder or a hub name) or --completions FILE")
+        if self.n > 1 and self.temperature == 0:
+            raise ValueError(f"temperature: 0 makes all n = {self.n} completions the same; use n = 1 or a temperature")
+        return self
+
+    @property
+    def source(self) -> ProblemSource:
+        return ProblemSource(name=self.name, path=self.data, split=self.split, max_problems=self.max_problems)
 
 
 def recipes() -> dict[str, Path]:
@@ -208,12 +252,21 @@ def read_config(recipe: str, overrides: Sequence[str] = ()) -> tuple[RunConfig, 
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path.name}: not valid TOML: {error}") from None
     values.setdefault("name", path.stem)
+    return _validated(RunConfig, path.name, values, overrides), text
+
+
+def read_eval(values: dict[str, Any], overrides: Sequence[str]) -> EvalConfig:
+    """The settings of one `assay eval` from its flags and `key=value` overrides; raises `ConfigError`."""
+    return _validated(EvalConfig, "eval", values, overrides)
+
+
+def _validated(model: type[T], where: str, values: dict[str, Any], overrides: Sequence[str]) -> T:
     for override in overrides:
         _set(values, override)
     try:
-        return RunConfig.model_validate(values), text
+        return model.model_validate(values)
     except ValidationError as error:
-        raise ConfigError(_one_line(path.name, error, values)) from None
+        raise ConfigError(_one_line(where, error, model)) from None
 
 
 def _set(values: dict[str, Any], override: str) -> None:
@@ -235,12 +288,12 @@ def _set(values: dict[str, Any], override: str) -> None:
     place[last] = value
 
 
-def _one_line(file: str, error: ValidationError, values: dict[str, Any]) -> str:
+def _one_line(file: str, error: ValidationError, model: type[BaseModel]) -> str:
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"]) or "the file"
     if first["type"] == "extra_forbidden":
         *table, name = (str(part) for part in first["loc"])
-        fields = _fields(RunConfig, table)
+        fields = _fields(model, table)
         close = difflib.get_close_matches(name, fields, n=1)
         hint = f"; did you mean {close[0]}?" if close else ""
         return f"{file}: {where}: no such setting; [{'.'.join(table) or 'top level'}] has {', '.join(fields)}{hint}"

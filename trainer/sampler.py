@@ -1,0 +1,139 @@
+"""Where completions come from: the protocol, and the plain sampler that is the trained model itself."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+
+from trainer.config import ConfigError
+from trainer.policy import Policy
+from trainer.text import Codec
+from trainer.types import Completion
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """How to sample."""
+
+    count: int
+    """Completions for each prompt."""
+    max_new_tokens: int
+    temperature: float
+    """0: greedy."""
+    seed: int
+    top_p: float = 1.0
+    """Only for evaluation: the trainer's log-probs know nothing of it."""
+
+
+class Sampler(Protocol):
+    """Samples completions of the policy whose weights it was given last."""
+
+    description: str
+    """What samples, with its version."""
+
+    def sample(self, prompts: Sequence[Sequence[int]], draw: Draw) -> Iterator[tuple[int, Completion]]:
+        """Yield each completion as it finishes, with the index of its prompt; the same seed, the same tokens."""
+
+    def logprobs(self, sequences: Sequence[Sequence[int]]) -> list[list[float]]:
+        """Log-probs at temperature 1 of all tokens of each sequence but its first."""
+
+    def load(self, policy: Policy) -> None:
+        """Take over the policy's weights and version."""
+
+    def close(self) -> None:
+        """Give back what it holds; twice is harmless."""
+
+
+class PlainSampler:
+    """The trained model's own forward pass: no second copy, no cache, no speed. For tests and for reading."""
+
+    description = "plain (the trained model itself)"
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+
+    def sample(self, prompts: Sequence[Sequence[int]], draw: Draw) -> Iterator[tuple[int, Completion]]:
+        started = time.monotonic()
+        torch.manual_seed(draw.seed)
+        model, codec = self._policy.model, self._policy.codec
+        model.eval()
+        width = max(len(prompt) for prompt in prompts)
+        padded = [[codec.pad_id] * (width - len(prompt)) + list(prompt) for prompt in prompts]
+        tokens = torch.tensor(padded, device=model.device).repeat_interleave(draw.count, 0)
+        attention = torch.tensor(
+            [[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in prompts], device=model.device
+        ).repeat_interleave(draw.count, 0)
+        options: dict[str, float] = {"do_sample": False}
+        if draw.temperature > 0:
+            options = {"do_sample": True, "temperature": draw.temperature, "top_k": 0, "top_p": draw.top_p}
+        with torch.no_grad():
+            made = model.generate(
+                tokens,
+                attention_mask=attention,
+                max_new_tokens=draw.max_new_tokens,
+                eos_token_id=list(codec.stop_ids),
+                pad_token_id=codec.pad_id,
+                return_dict_in_generate=True,
+                output_logits=True,
+                **options,
+            )
+        new = made.sequences[:, width:]  # [N, T]
+        logits = torch.stack(made.logits, 1).float() / (draw.temperature or 1.0)  # [N, T, V]
+        logprobs = torch.log_softmax(logits, -1).gather(-1, new[..., None]).squeeze(-1)
+        seconds = time.monotonic() - started
+        for index, (ids, values) in enumerate(zip(new.tolist(), logprobs.tolist(), strict=True)):
+            end = next((at + 1 for at, token in enumerate(ids) if token in codec.stop_ids), None)
+            length = end or len(ids)
+            prompt = index // draw.count
+            yield (
+                prompt,
+                completion(codec, prompts[prompt], ids[:length], values[:length], self._policy.version, seconds),
+            )
+
+    def logprobs(self, sequences: Sequence[Sequence[int]]) -> list[list[float]]:
+        return self._policy.logprobs(sequences)
+
+    def load(self, policy: Policy) -> None:
+        self._policy = policy
+
+    def close(self) -> None:
+        """Holds nothing of its own."""
+
+
+def completion(
+    codec: Codec, prompt: Sequence[int], ids: Sequence[int], logprobs: Sequence[float], version: int, seconds: float
+) -> Completion:
+    """A completion from its tokens; it stopped by itself exactly when its last token ends completions."""
+    stopped = bool(ids) and ids[-1] in codec.stop_ids
+    text = codec.decode(ids[:-1] if stopped else ids)
+    return Completion(prompt, ids, logprobs, text, "stop" if stopped else "length", version, seconds)
+
+
+class WeightMismatch(RuntimeError):
+    """The sampler does not have the policy's weights: what it samples is not what is trained."""
+
+
+def compare_weights(policy: Policy, sampler: Sampler, sequences: Sequence[Sequence[int]], *, tolerance: float) -> float:
+    """Mean absolute gap of sampler's and policy's log-probs on fixed tokens; `WeightMismatch` past the tolerance."""
+    pairs = zip(policy.logprobs(sequences), sampler.logprobs(sequences), strict=True)
+    gaps = [abs(p - s) for ours, theirs in pairs for p, s in zip(ours, theirs, strict=True)]
+    gap = sum(gaps) / len(gaps)
+    if not gap <= tolerance:
+        raise WeightMismatch(
+            f"after weight update {policy.version} the sampler's log-probs differ from the policy's by {gap:.2g} "
+            f"on average (weight_tolerance = {tolerance:g}): the sampler is stale or its weights are damaged"
+        )
+    return gap
+
+
+def check_context(context: int, longest_prompt: int, max_new_tokens: int) -> None:
+    """Raise `ConfigError` if prompt and completion together do not fit the model."""
+    if longest_prompt + max_new_tokens > context:
+        raise ConfigError(
+            f"prompts of up to {longest_prompt} tokens and {max_new_tokens} new ones do not fit the model's context of "
+            f"{context}: lower max_prompt_tokens or sampling.max_new_tokens"
+        )

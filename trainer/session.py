@@ -1,0 +1,201 @@
+"""What a run carries from step to step, and what it writes down on the way."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import benchmarks
+from benchmarks import ProblemError
+from trainer import checkpoint, fresh, report
+from trainer.checkpoint import Progress
+from trainer.config import RunConfig, SupervisedStage
+from trainer.evaluate import Evaluated, evaluate, subset, too_long
+from trainer.policy import Policy, UpdateStats
+from trainer.record import RunDirectory
+from trainer.rollout import Judge, Rollout
+from trainer.sampler import Draw, Sampler, check_context
+from trainer.supervise import supervise, texts
+from verifiers import Problem
+
+MakeSampler = Callable[[Policy, Path], Sampler]
+"""Opens a sampler on a model folder that has this policy's weights."""
+
+
+class Session:
+    """One process's work on a run: the policy, the sampler, how far it has come, and the run directory."""
+
+    def __init__(self, config: RunConfig, run: RunDirectory, judge: Judge, make_sampler: MakeSampler) -> None:
+        self.config, self.run, self._judge, self._make_sampler = config, run, judge, make_sampler
+        self._held_out = benchmarks.load(config.eval.data) if config.eval else None
+        self._sampler: Sampler | None = None
+        self._open = ExitStack()
+        found = checkpoint.latest(run.checkpoints)
+        if found is None:
+            self.progress = Progress(stages=0, step=0)
+            self.policy = _begin(config)
+            run.event("start")
+            self._save(run.checkpoints / "start")
+        else:
+            self.folder, self.progress = found
+            self.policy = Policy.load(str(self.folder), dtype=config.model.dtype)
+            self.policy.version = self.progress.step
+            run.event("resume", checkpoint=self.folder.name)
+            report.say(f"resuming from {self.folder}")
+        run.forget_after(self.progress.step)
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._open.close()
+
+    @property
+    def sampler(self) -> Sampler:
+        """Opened when first needed, with the policy's present weights."""
+        if self._sampler is None:
+            started = time.monotonic()
+            self._sampler = self._make_sampler(self.policy, self.folder)
+            self._open.callback(self._sampler.close)
+            self._sampler.load(self.policy)
+            self._phase("load", started)
+            report.say(f"sampler: {self._sampler.description}")
+        return self._sampler
+
+    def supervise(self) -> None:
+        """Do the supervised stages that are left; each, or the start if there are none, is evaluated once."""
+        stages = self.config.sft
+        for number in range(self.progress.stages, len(stages)):
+            if number:
+                self._evaluate_fully(stages[number - 1].name)
+            self._stage(number, stages[number])
+        if self.progress.step == 0:
+            self._evaluate_fully(self._before)
+
+    def usable(self, problems: Sequence[Problem]) -> list[Problem]:
+        """The problems whose prompts are not too long; how many are, is said."""
+        limit = self.config.max_prompt_tokens
+        kept, dropped = too_long(problems, self.policy.codec, limit)
+        if dropped:
+            report.say(f"{dropped} of {len(problems)} prompts have more than {limit} tokens: left out")
+        if not kept:
+            raise ProblemError(f"data: every prompt has more than max_prompt_tokens = {limit}")
+        longest = max(len(self.policy.codec.encode_prompt(problem.prompt)) for problem in kept)
+        check_context(self.policy.context, longest, self.config.sampling.max_new_tokens)
+        return kept
+
+    def record(
+        self,
+        step: int,
+        rollout: Rollout,
+        advantages: Sequence[Sequence[float]],
+        stats: Sequence[UpdateStats],
+        times: dict[str, float],
+    ) -> None:
+        """Write down one step; save and evaluate when it is time to."""
+        done, evaluation = step + 1, self.config.eval
+        times = {"sample": rollout.sample_seconds, "judge": rollout.judge_seconds, **times}
+        values = report.metrics(rollout.groups, advantages, stats, times)
+        prompts = [self.policy.tokenizer.decode(group.completions[0].prompt_ids) for group in rollout.groups]
+        self.run.rollouts(step, rollout.groups, advantages, prompts)
+        if evaluation and evaluation.every and done % evaluation.every == 0 and done < self.config.steps:
+            values[f"eval/{evaluation.data.name}"] = self._evaluate_briefly(done)
+        self.run.metrics(step, values)
+        report.step_line(done, self.config.steps, values)
+        self.progress = Progress(self.progress.stages, done)
+        if done % self.config.checkpoints.every == 0 or done == self.config.steps:
+            self._save(self.run.checkpoints / f"{done:06d}")
+            checkpoint.prune(self.run.checkpoints, keep=self.config.checkpoints.keep)
+
+    def finish(self) -> dict[str, Any]:
+        """Evaluate the end, draw the curve, and write the summary: the run is then finished."""
+        after = f"{self.config.steps:06d}"
+        self._evaluate_fully(after)
+        stages = [stage.name for stage in self.config.sft] or [self._before]
+        evaluations = {name: found for name in [*stages, after] if (found := self._read(name))}
+        sandbox = getattr(self._judge, "sandbox_description", "none")
+        summary = report.summary(self.config, self.run, evaluations, self.sampler.description, sandbox)
+        report.draw_curve(self.config, self.run, evaluations, self.run.path / "curve.png")
+        report.table(summary)
+        self.run.finish(summary)
+        return summary
+
+    @property
+    def _before(self) -> str:
+        """Name of the evaluation that reinforcement learning starts from."""
+        return self.config.sft[-1].name if self.config.sft else f"{0:06d}"
+
+    def _stage(self, number: int, stage: SupervisedStage) -> None:
+        started = time.monotonic()
+        problems = benchmarks.load(stage.data)
+        line = report.StageLine(stage.name, stage.steps)
+        supervise(
+            self.policy,
+            stage,
+            problems,
+            seed=self.config.seed,
+            max_tokens=self.config.micro_batch_tokens,
+            report=line,
+        )
+        self.progress = Progress(stages=number + 1, step=0)
+        self._save(self.run.checkpoints / stage.name)
+        self._phase("cold_start", started)
+        if self._sampler is not None:
+            self._sampler.load(self.policy)
+
+    def _evaluate_fully(self, name: str) -> None:
+        """An evaluation before or after training, unless an earlier process has done it."""
+        evaluation, problems = self.config.eval, self._held_out
+        if evaluation is None or problems is None or self._read(name):
+            return
+        sampler = self.sampler
+        started = time.monotonic()
+        sampled = self._evaluate(sampler, problems, evaluation.samples, evaluation.temperature)
+        greedy = self._evaluate(sampler, problems, 1, 0.0) if evaluation.greedy else None
+        reports = {"sampled": sampled.report(), "greedy": greedy.report() if greedy else None}
+        self.run.evaluation(f"{problems.name}-{name}", reports)
+        self._phase("eval", started)
+        report.evaluation_line(name, sampled, greedy, time.monotonic() - started)
+
+    def _evaluate_briefly(self, step: int) -> float:
+        evaluation, problems = self.config.eval, self._held_out
+        assert evaluation is not None and problems is not None, "a brief evaluation without [eval]"
+        started = time.monotonic()
+        some = subset(problems, evaluation.during_problems)
+        found = self._evaluate(self.sampler, some, 1, evaluation.temperature)
+        self.run.evaluation(f"{problems.name}-{step:06d}", {"sampled": found.report(), "greedy": None})
+        self._phase("eval", started)
+        return found.estimate().mean
+
+    def _evaluate(
+        self, sampler: Sampler, problems: benchmarks.ProblemSet, samples: int, temperature: float
+    ) -> Evaluated:
+        assert self.config.eval is not None, "an evaluation without [eval]"
+        new_tokens = self.config.eval.max_new_tokens or self.config.sampling.max_new_tokens
+        draw = Draw(samples, new_tokens, temperature, seed=self.config.seed)
+        return evaluate(problems, sampler, self._judge, self.policy.codec, draw, context=self.policy.context)
+
+    def _read(self, name: str) -> dict[str, Any] | None:
+        return self.run.read_evaluation(f"{self._held_out.name}-{name}") if self._held_out else None
+
+    def _save(self, folder: Path) -> None:
+        optimizer = self.policy.optimizer if self.progress.step else None
+        checkpoint.save(self.policy, optimizer, self.progress, folder)
+        self.folder = folder
+        self.run.event("checkpoint", checkpoint=folder.name)
+
+    def _phase(self, phase: str, started: float) -> None:
+        self.run.event("phase", phase=phase, seconds=round(time.monotonic() - started, 3))
+
+
+def _begin(config: RunConfig) -> Policy:
+    if config.model.path is not None:
+        return Policy.load(config.model.path, dtype=config.model.dtype)
+    assert config.model.fresh is not None, "config has neither a path nor a fresh model"
+    return fresh.make(config.model.fresh, texts(benchmarks.load(config.sft[0].data)), seed=config.seed)

@@ -1,0 +1,60 @@
+"""Supervised stages: imitate worked completions before reinforcement learning."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+
+from benchmarks import ProblemError, ProblemSet
+from trainer.batch import Row
+from trainer.config import SupervisedStage
+from trainer.policy import Policy
+
+Report = Callable[[int, float], None]
+"""Called after each step with its number and its loss."""
+
+
+def supervise(
+    policy: Policy, stage: SupervisedStage, problems: ProblemSet, *, seed: int, max_tokens: int, report: Report
+) -> None:
+    """Run one stage: every step imitates `stage.batch` completions, drawn from its styles by their shares."""
+    rng = random.Random(f"{seed}/{stage.name}")
+    demonstrations = _demonstrations(policy, stage.styles, problems, rng)
+    policy.begin(stage.optim, steps=stage.steps)
+    order: list[Row] = []
+    for step in range(stage.steps):
+        while len(order) < stage.batch:  # a new epoch, in a new order
+            order += rng.sample(demonstrations, len(demonstrations))
+        batch, order = order[: stage.batch], order[stage.batch :]
+        loss, _ = policy.imitate(batch, step=step, max_tokens=max_tokens)
+        report(step, loss)
+
+
+def texts(problems: ProblemSet) -> list[str]:
+    """Prompts and completions of a set, for learning a tokenizer."""
+    prompts = [
+        p.prompt if isinstance(p.prompt, str) else "\n".join(m["content"] for m in p.prompt) for p in problems.problems
+    ]
+    return [
+        *prompts,
+        *(text for style in problems.completions.values() for text in style.values()),
+        "user\nassistant\n",
+    ]
+
+
+def _demonstrations(
+    policy: Policy, styles: Mapping[str, float], problems: ProblemSet, rng: random.Random
+) -> Sequence[Row]:
+    """One row for each problem that has a completion, in a style chosen by the shares."""
+    unknown = [style for style in styles if style not in problems.completions]
+    if unknown:
+        known = ", ".join(problems.completions) or "none"
+        raise ProblemError(f"{problems.name}: no completions in style {unknown[0]!r} to imitate; it has: {known}")
+    rows = []
+    for problem in problems.problems:
+        style = rng.choices(list(styles), list(styles.values()))[0]
+        completion = problems.completions[style].get(problem.id)
+        if completion is not None:
+            prompt = policy.codec.encode_prompt(problem.prompt)
+            rows.append(Row(prompt, policy.codec.encode_completion(completion)))
+    return rows

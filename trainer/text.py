@@ -1,0 +1,81 @@
+"""Between text and tokens: prompts in the model's own chat form, completions back to text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from transformers import AutoConfig, AutoTokenizer, GenerationConfig
+
+from trainer.config import ConfigError
+from verifiers import Message
+
+
+class Codec:
+    """One tokenizer, used the same way for training, sampling and evaluation."""
+
+    def __init__(self, tokenizer: Any, stop_ids: Sequence[int] = ()) -> None:
+        self.tokenizer = tokenizer
+        ids = {*stop_ids, tokenizer.eos_token_id} - {None}
+        if not ids:
+            raise ValueError("the tokenizer has no end token: set eos_token in its tokenizer_config.json")
+        self.stop_ids: tuple[int, ...] = tuple(sorted(ids))
+        """Tokens that end a completion."""
+        self.pad_id: int = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else self.stop_ids[0]
+
+    def encode_prompt(self, prompt: str | Sequence[Message]) -> list[int]:
+        """One user turn (or a conversation) in the chat template, ready for the answer; plain text if there is none."""
+        messages = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else list(prompt)
+        if not self.tokenizer.chat_template:
+            return self._ids("\n".join(message["content"] for message in messages), special=True)
+        text = self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        return self._ids(text, special=False)
+
+    def encode_completion(self, text: str) -> list[int]:
+        """A completion that may be imitated, with the end token."""
+        return [*self._ids(text, special=False), self.tokenizer.eos_token_id]
+
+    def decode(self, token_ids: Sequence[int]) -> str:
+        """The text of a completion, without special tokens."""
+        text: str = self.tokenizer.decode(list(token_ids), skip_special_tokens=True)
+        return text
+
+    def _ids(self, text: str, *, special: bool) -> list[int]:
+        ids: list[int] = self.tokenizer(text, add_special_tokens=special)["input_ids"]
+        return ids
+
+
+@dataclass(frozen=True, slots=True)
+class StoredModel:
+    """What one must know of a model to sample from it without loading its weights."""
+
+    codec: Codec
+    context: int
+    """Longest prompt and completion together, in tokens."""
+    dtype: str
+    """Of its weights, as "bfloat16"."""
+
+
+def describe(path: str) -> StoredModel:
+    """A model on the hub or in a local folder. Raises `ConfigError` when there is none."""
+    try:
+        tokenizer, config = AutoTokenizer.from_pretrained(path), AutoConfig.from_pretrained(path)
+    except (OSError, ValueError) as error:
+        raise missing_model(path, error) from error
+    try:
+        stops = GenerationConfig.from_pretrained(path).eos_token_id
+    except OSError:  # not every model has one
+        stops = None
+    dtype = str(config.dtype or "bfloat16").removeprefix("torch.")
+    return StoredModel(Codec(tokenizer, stop_ids(stops)), int(config.max_position_embeddings), dtype)
+
+
+def stop_ids(found: int | Sequence[int] | None) -> list[int]:
+    """End tokens of a generation config, which has none, one or several."""
+    return [] if found is None else [found] if isinstance(found, int) else list(found)
+
+
+def missing_model(path: str, error: Exception) -> ConfigError:
+    reason = str(error).splitlines()[0]
+    return ConfigError(f"model: cannot load {path!r}: neither a model's folder nor a name on the hub ({reason})")

@@ -1,0 +1,124 @@
+"""The vLLM engine in this process as a sampler, for its CPU and its GPU build alike."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+import vllm
+from vllm import SamplingParams
+from vllm.engine.arg_utils import EngineArgs
+from vllm.model_executor.layers.utils import dispatch_cpu_unquantized_gemm
+from vllm.platforms import current_platform
+from vllm.sampling_params import RequestOutputKind
+from vllm.v1.engine.llm_engine import LLMEngine
+
+from trainer.policy import Policy
+from trainer.sampler import Draw, completion
+from trainer.text import Codec
+from trainer.types import Completion
+
+
+class VllmSampler:
+    """Continuous batching in this process; weights are replaced in place, without a restart."""
+
+    def __init__(
+        self,
+        folder: Path | str,
+        codec: Codec,
+        *,
+        dtype: str,
+        context: int,
+        max_sequences: int,
+        gpu_memory: float,
+        seed: int,
+    ) -> None:
+        """Load the model in `folder` (or on the hub); completions carry version 0 until `load`."""
+        self._codec, self._version, self._requests = codec, 0, 0
+        arguments = EngineArgs(
+            model=str(folder),
+            dtype=dtype,  # "auto" would turn float32 weights into bfloat16
+            seed=seed,
+            max_model_len=context,
+            max_num_seqs=max_sequences,
+            # Covers a batch: on the CPU a request with its own seed crashes when its prefill is cut in pieces.
+            max_num_batched_tokens=max(16384, context),
+            logprobs_mode="processed_logprobs",  # the distribution sampled from, temperature included
+            enable_prefix_caching=False,  # a cache would outlive the weights it was made with
+            enforce_eager=current_platform.is_cpu(),
+            gpu_memory_utilization=gpu_memory,
+            skip_tokenizer_init=True,
+            use_tqdm_on_load=False,
+            disable_log_stats=True,
+        )
+        self._engine = LLMEngine.from_engine_args(arguments)
+        build = "cpu" if current_platform.is_cpu() else "gpu"
+        self.description = f"vllm {vllm.__version__} ({build})"
+
+    def sample(self, prompts: Sequence[Sequence[int]], draw: Draw) -> Iterator[tuple[int, Completion]]:
+        started = time.monotonic()
+        torch.manual_seed(draw.seed)
+        params = SamplingParams(
+            temperature=draw.temperature,
+            top_p=draw.top_p,
+            max_tokens=draw.max_new_tokens,
+            logprobs=0,
+            stop_token_ids=list(self._codec.stop_ids),
+            detokenize=False,
+            output_kind=RequestOutputKind.FINAL_ONLY,
+        )
+        owners = {}
+        for index, prompt in enumerate(prompts):
+            for _ in range(draw.count):  # one request each: with n=8 vLLM holds all back until the last has finished
+                owners[self._add(prompt, params)] = index
+        for output in self._outputs():
+            made = output.outputs[0]
+            logprobs = [entry[token].logprob for token, entry in zip(made.token_ids, made.logprobs, strict=True)]
+            index = owners[output.request_id]
+            seconds = time.monotonic() - started
+            yield index, completion(self._codec, prompts[index], made.token_ids, logprobs, self._version, seconds)
+
+    def logprobs(self, sequences: Sequence[Sequence[int]]) -> list[list[float]]:
+        params = SamplingParams(temperature=1.0, max_tokens=1, prompt_logprobs=0, detokenize=False)
+        names = [self._add(ids, params) for ids in sequences]
+        found = {output.request_id: output.prompt_logprobs for output in self._outputs()}
+        return [
+            [entry[token].logprob for token, entry in zip(ids[1:], found[name][1:], strict=True)]
+            for name, ids in zip(names, sequences, strict=True)
+        ]
+
+    def load(self, policy: Policy) -> None:
+        self._engine.collective_rpc("reload_weights", kwargs={"weights_iterator": list(policy.weights())})
+        if current_platform.is_cpu():
+            self._engine.apply_model(_repack_tied_head)
+        self._engine.reset_prefix_cache()
+        self._version = policy.version
+
+    def close(self) -> None:
+        engine, self._engine = self._engine, None
+        if engine is not None:
+            engine.engine_core.shutdown()
+
+    def _add(self, prompt: Sequence[int], params: SamplingParams) -> str:
+        self._requests += 1
+        name = str(self._requests)
+        self._engine.add_request(name, {"prompt_token_ids": list(prompt)}, params)
+        return name
+
+    def _outputs(self) -> Iterator[Any]:
+        try:
+            while self._engine.has_unfinished_requests():
+                yield from (output for output in self._engine.step() if output.finished)
+        finally:  # a consumer that stops early leaves no request behind
+            if self._engine.has_unfinished_requests():
+                self._engine.abort_request(list(self._engine.output_processor.request_states), internal=True)
+
+
+def _repack_tied_head(model: torch.nn.Module) -> None:
+    """vLLM 0.32 packs weights for its CPU kernels; its reload leaves the packed copy of a tied head as it was."""
+    head = getattr(model, "lm_head", None)
+    if head is not None and hasattr(head, "cpu_linear"):
+        dispatch_cpu_unquantized_gemm(head, remove_weight=False)
