@@ -1,4 +1,4 @@
-"""Your own problems: one JSON object a line, {"prompt" or "messages", "verifier", "spec", "id"?, "tags"?, "completion"?}."""
+"""Your own problems: a JSON object a line: "prompt" or "messages", "verifier", "spec"; "id", "tags", "completion"."""
 
 from __future__ import annotations
 

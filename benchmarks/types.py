@@ -11,7 +11,7 @@ from verifiers import Problem
 
 
 class ProblemError(ValueError):
-    """A problem set cannot be had or has a broken line: the message says where, what was found and what would be right."""
+    """A problem set is missing or has a broken line: the message says where, what was found and what would be right."""
 
 
 @dataclass(frozen=True, slots=True)

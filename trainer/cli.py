@@ -26,7 +26,7 @@ DONE, FOUND_FAILURES, USER_MISTAKE, MACHINE_LACKS = 0, 1, 2, 3
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code: 0 done, 1 found failures, 2 a user's mistake, 3 something is missing."""
+    """Run one command; exit code 0 done, 1 found failures, 2 the user's mistake, 3 the machine lacks something."""
     arguments = _parser().parse_args(argv)
     signal.signal(signal.SIGTERM, _end)  # so that boxes are closed then, too
     run: Any = arguments.run
