@@ -1,5 +1,13 @@
 """An untrusted program in, an outcome out."""
 
+from sandbox.doctor import Finding
+from sandbox.doctor import check as check_pool
+from sandbox.image import build as build_image
+from sandbox.image import image_name, prepare, tree_path
+from sandbox.image import tree as build_tree
+from sandbox.leftovers import Leftover
+from sandbox.leftovers import ls as list_leftovers
+from sandbox.leftovers import prune as prune_leftovers
 from sandbox.pool import Pool
 from sandbox.types import (
     Box,
@@ -13,6 +21,7 @@ from sandbox.types import (
     Program,
     SandboxConfig,
     SandboxError,
+    SandboxKind,
     SandboxUnavailable,
 )
 
@@ -21,7 +30,9 @@ __all__ = [
     "Call",
     "Check",
     "Ending",
+    "Finding",
     "Job",
+    "Leftover",
     "Limits",
     "Outcome",
     "Pool",
@@ -29,5 +40,14 @@ __all__ = [
     "Program",
     "SandboxConfig",
     "SandboxError",
+    "SandboxKind",
     "SandboxUnavailable",
+    "build_image",
+    "build_tree",
+    "check_pool",
+    "image_name",
+    "list_leftovers",
+    "prepare",
+    "prune_leftovers",
+    "tree_path",
 ]

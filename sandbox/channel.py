@@ -54,14 +54,14 @@ class Boot:
     bare: bool = False
     """No walls: keep the environment, and clear up the scratch folder at the end."""
     uid: int = field(default_factory=lambda: random.randrange(1, 40000))
-    """Where the uids of the runs start, 0 to keep the worker's own. Random, because RLIMIT_NPROC counts across boxes."""
+    """Where the runs' uids start; 0: they keep the worker's. Random, because RLIMIT_NPROC counts across boxes."""
     cpus: Sequence[int] = ()
 
 
 class WorkerBox:
     """A box that is a subprocess with a worker at the other end of its stdin and stdout.
 
-    A kind of box says how to start that subprocess (`command`, `environment`) and how to end what it stands for (`kill`).
+    A kind of box says how to start it (`command`, `environment`) and how to end what it stands for (`kill`).
     """
 
     def __init__(self, limits: Limits, preload: Sequence[Preload]) -> None:
@@ -178,7 +178,8 @@ async def _exchange(
 
 def _request(job: Job, limits: Limits) -> bytes:
     head: dict[str, Any] = {"kind": type(job).__name__.lower(), "stdin": 0, "files": []}
-    stdin, files = b"", {}
+    stdin = b""
+    files: Mapping[str, bytes] = {}
     match job:
         case Program():
             stdin, files = job.stdin, job.files

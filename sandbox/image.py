@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 import platform
 import select
@@ -14,8 +13,9 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
-from sandbox.types import SandboxUnavailable
+from sandbox.types import SandboxKind, SandboxUnavailable
 
 RECIPE = Path(__file__).with_name("image")
 REGISTRY_BASE = "python:3.11-slim"
@@ -35,6 +35,17 @@ def image_name() -> str:
 def tree_path() -> Path:
     """Where `tree` puts the root folder of bubblewrap boxes."""
     return _cache() / f"tree-{_recipe_hash()}"
+
+
+def prepare(kind: SandboxKind, say: Say) -> str:
+    """Make what boxes of that kind need, and return its name: an image, a folder, or nothing for bare processes."""
+    if kind == "process":
+        return ""
+    if kind == "docker" or (kind == "auto" and _has_engine()):
+        return build(say)
+    if kind == "auto":
+        say("no Docker engine answers: bubblewrap boxes it will be")
+    return str(tree(say))
 
 
 def build(say: Say) -> str:
@@ -86,7 +97,9 @@ def _export(image: str, root: Path) -> None:
     container = _run(["docker", "create", image, "true"]).strip()
     try:
         exported = subprocess.Popen(["docker", "export", container], stdout=subprocess.PIPE)
-        _run(["tar", "--extract", "--no-same-owner", "--exclude=dev/*", "--directory", str(root)], stdin=exported.stdout)
+        _run(
+            ["tar", "--extract", "--no-same-owner", "--exclude=dev/*", "--directory", str(root)], stdin=exported.stdout
+        )
         if exported.wait() != 0:
             raise SandboxUnavailable(f"docker export of {image} failed")
     finally:
@@ -140,8 +153,6 @@ def _base_image(say: Say) -> str:
 def _pull(name: str) -> bool:
     try:
         pull = subprocess.Popen(["docker", "pull", name], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-        assert pull.stdout
-        os.set_blocking(pull.stdout.fileno(), True)
         return _speaks_within(pull, REGISTRY_SECONDS) and pull.wait(timeout=600) == 0
     except subprocess.TimeoutExpired:
         return False
@@ -152,6 +163,7 @@ def _pull(name: str) -> bool:
 
 def _speaks_within(process: subprocess.Popen[bytes], seconds: float) -> bool:
     """Whether a first line comes: docker prints one as soon as the registry has answered."""
+    assert process.stdout
     return bool(select.select([process.stdout], [], [], seconds)[0])
 
 
@@ -179,6 +191,12 @@ def _mirror() -> list[str]:
     sources = _run(["apt-get", "indextargets", "--format", form, "Created-By: Packages", "Origin: Debian"])
     return next(([site] for site, _, codename in (line.partition(" ") for line in sources.splitlines())
                  if codename == SUITE), [])  # fmt: skip
+
+
+def _has_engine() -> bool:
+    if shutil.which("docker") is None:
+        return False
+    return subprocess.run(["docker", "version"], capture_output=True, timeout=60, check=False).returncode == 0
 
 
 def _has_image(name: str) -> bool:
@@ -215,7 +233,7 @@ def _need(command: str, package: str) -> None:
         raise SandboxUnavailable(f"no {command} on this machine; type: apt-get install {package}")
 
 
-def _run(command: list[str], stdin: io.BufferedReader | None = None) -> str:
+def _run(command: list[str], stdin: IO[bytes] | None = None) -> str:
     done = subprocess.run(command, stdin=stdin or subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         lines = (done.stderr.strip() or done.stdout.strip()).splitlines()

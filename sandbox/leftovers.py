@@ -60,7 +60,7 @@ def _containers() -> list[Leftover]:
     listing = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     found = []
     for line in listing.stdout.splitlines():
-        name, host, pid = (line.split(" ") + ["", ""])[:3]
+        name, host, pid = [*line.split(" "), "", ""][:3]
         found.append(Leftover("container", name, f"{host}:{pid}", host != _host() or _is_alive(pid)))
     return found
 

@@ -121,8 +121,8 @@ class Pool:
 
     async def _borrow(self, limits: Limits) -> tuple[int, WorkerBox]:
         """A box of the right size: an idle one, else a new one, in place of an idle one when all slots are taken."""
-        for index, (_, box) in enumerate(self._idle):
-            if _size(box.limits) == _size(limits):
+        for index in reversed(range(len(self._idle))):  # the one used last is the warmest
+            if _size(self._idle[index][1].limits) == _size(limits):
                 return self._idle.pop(index)
         if not self._free_slots:
             self._destroy(*self._idle.pop(0))
@@ -167,7 +167,9 @@ class Pool:
             self._place, self.reason = engine, f"docker: engine {engine.version} answers"
             return
         if kind == "docker":
-            raise SandboxUnavailable("no Docker engine answers; type: apt-get install docker.io && service docker start")
+            raise SandboxUnavailable(
+                "no Docker engine answers; type: apt-get install docker.io && service docker start"
+            )
         try:
             self._place, self.reason = find_tree(), "bubblewrap: no Docker engine answers"
         except SandboxUnavailable as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from collections.abc import Sequence
 
@@ -34,8 +35,7 @@ class ProcessBox(WorkerBox):
 
     async def close(self) -> None:
         await super().close()
-        if os.path.isdir(self._scratch) and not os.listdir(self._scratch):
-            os.rmdir(self._scratch)
+        shutil.rmtree(self._scratch, ignore_errors=True)  # there still if the worker was killed
 
 
 def larger_stack() -> list[str]:

@@ -44,12 +44,12 @@ STACK_BYTES = 512 << 20
 FIRST_UID, NUM_UIDS = 20000, 40000  # below 65536: all that a remapped user namespace has
 WATCH_SECONDS = 0.01
 MEMORY_ERROR = b"M"
-PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 4, 36, 38
+PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 1, 4, 36, 38
 
 WARM = (
     "abc array bisect cmath collections contextlib copy dataclasses datetime decimal enum fractions functools heapq io "
     "itertools json math numbers operator queue random re statistics string struct textwrap time typing"
-).split()
+)
 
 
 def main(boot: dict[str, Any]) -> None:
@@ -60,7 +60,7 @@ def main(boot: dict[str, Any]) -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # a thread of ours would not survive the fork
     if boot["cpus"]:
         os.sched_setaffinity(0, boot["cpus"])
-    for name in WARM:
+    for name in WARM.split():
         importlib.import_module(name)
     for name, source in boot["preload"]:
         _preload(name, source)
@@ -157,7 +157,7 @@ class _Run:
                 self.reason = "timeout"
                 break
             tick = min(left, WATCH_SECONDS if self.memory_bytes or pidfd < 0 else left)
-            for fd, event in poll.poll(tick * 1000 + 0.5):
+            for fd, _ in poll.poll(tick * 1000 + 0.5):
                 if fd == 0:
                     self.reason = "infrastructure"
                 elif fd in self.pipes and not self._drain(self.pipes.index(fd)):
@@ -230,17 +230,13 @@ def _kill_all(child: int = 0) -> tuple[int, float, int]:
     status, cpu, peak = 0, 0.0, 0
     while True:
         if os.getpid() == 1:
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(-1, signal.SIGKILL)  # atomic for the whole pid namespace: setsid and double forks do not help
-            except ProcessLookupError:
-                pass
             options = 0
         else:
             for pid in _members():
-                try:
+                with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    continue
             options = os.WNOHANG
         try:
             while True:
@@ -318,7 +314,7 @@ def _has_shared_memory() -> bool:
 
 
 def _wipe(folders: list[str]) -> bool:
-    """Empty the folders that a run can write; True when they are empty. Flattens as it goes, so depth does not matter."""
+    """Empty the folders that a run can write; True when they are empty. Flattens as it goes: depth does not matter."""
     try:
         for top in folders:
             pending = [os.path.join(top, name) for name in os.listdir(top)]
@@ -391,17 +387,23 @@ def _give_up_rights(boot: dict[str, Any], uid: int, memory: int, processes: int,
     limit(resource.RLIMIT_STACK, STACK_BYTES)
     if boot["memory"] == "watch":
         limit(resource.RLIMIT_DATA, 2 * memory + STACK_BYTES * 2)  # far above: thread stacks count
+    threading.stack_size(16 << 20)  # else each thread would reserve RLIMIT_STACK
     if not boot["bare"]:
         limit(resource.RLIMIT_NPROC, processes)
         limit(resource.RLIMIT_NOFILE, 1024)
         limit(resource.RLIMIT_MSGQUEUE, 0)
         limit(resource.RLIMIT_MEMLOCK, 0)
         os.umask(0o022)
-        threading.stack_size(16 << 20)  # else each thread would reserve RLIMIT_STACK
+    else:
+        _libc_prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # no namespace ends with the worker here
     if uid:
         os.setgroups([])
         os.setresgid(uid, uid, uid)
         os.setresuid(uid, uid, uid)
+    if not boot["bare"]:
+        _libc.capset(
+            struct.pack("<Ii", 0x20080522, 0), bytes(24)
+        )  # also the inheritable ones, which a uid change keeps
     _libc_prctl(PR_SET_NO_NEW_PRIVS, 1)
 
 
@@ -462,7 +464,7 @@ def _run_call(head: dict[str, Any], folder: str) -> tuple[int, dict[str, Any]]:
 
 def _run_check(head: dict[str, Any], folder: str) -> tuple[int, dict[str, Any]]:
     def check() -> None:
-        value = sys.modules[head["module"]].check(head["argument"])  # type: ignore[attr-defined]
+        value = sys.modules[head["module"]].check(head["argument"])
         _write_all(3, json.dumps(value).encode())
 
     return _exit_code(check), {}
