@@ -26,7 +26,7 @@ help:
 setup:
 	@command -v $(PYTHON) >/dev/null || { echo "setup: $(PYTHON) is missing: apt-get install python3.11 python3.11-venv" >&2; exit 3; }
 	@$(PYTHON) requirements/install.py --lock "$(LOCK)" --sandbox "$(SANDBOX)"
-	@.venv/bin/assay sandbox build
+	@.venv/bin/assay sandbox build $(if $(SANDBOX),--sandbox $(SANDBOX))
 
 quickstart: setup
 	.venv/bin/assay train quickstart $(OVERRIDES)
