@@ -1,12 +1,13 @@
 """What was asked for must run: a test left out for want of Docker or bubblewrap fails where that is required.
 
 ASSAY_REQUIRE_DOCKER=1 and ASSAY_REQUIRE_BUBBLEWRAP=1 say so; `.ci/run` sets both. A test that is left out for want of a
-box names it in its reason: `pytest.skip("no Docker engine answers")`.
+box says so with these words: `pytest.skip("no Docker engine answers")`, "needs bubblewrap".
 """
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Generator
 from typing import TypeVar
 
@@ -14,7 +15,10 @@ import pytest
 
 _Report = TypeVar("_Report", pytest.TestReport, pytest.CollectReport)
 
-_REQUIRED = {"ASSAY_REQUIRE_DOCKER": "docker", "ASSAY_REQUIRE_BUBBLEWRAP": "bubblewrap"}
+_REQUIRED = {
+    "ASSAY_REQUIRE_DOCKER": re.compile(r"\b(no|neither|nor|needs|without)\b.*docker", re.IGNORECASE),
+    "ASSAY_REQUIRE_BUBBLEWRAP": re.compile(r"\b(no|neither|nor|needs|without)\b.*(bubblewrap|bwrap)", re.IGNORECASE),
+}
 
 
 @pytest.hookimpl(wrapper=True)
@@ -30,8 +34,8 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
 def _failed_if_required(report: _Report) -> _Report:
     if report.skipped and isinstance(report.longrepr, tuple):
         reason = report.longrepr[2]
-        for variable, box in _REQUIRED.items():
-            if os.environ.get(variable) and box in reason.lower():
+        for variable, want in _REQUIRED.items():
+            if os.environ.get(variable) and want.search(reason):
                 report.outcome = "failed"
                 report.longrepr = f"{reason}, but {variable} is set"
                 break
