@@ -121,7 +121,7 @@ def json_answer(text: str) -> Found | None:
 
 
 _OPEN_BOX = re.compile(r"\\(?:boxed|fbox)\s{0,3}\{")
-_BRACE = re.compile(r"\\(?:boxed|fbox)\s{0,3}\{|\\.|[{}]", re.DOTALL)
+_BRACE = re.compile(r"\\(?:boxed|fbox)\s{0,3}\{|\\[{}]|[{}]")
 _ANSWER_ELEMENT = re.compile(r"<answer>((?:(?!<answer>).)*?)</answer>", re.DOTALL | re.IGNORECASE)
 _MARKER = re.compile(
     r"(?:answer|réponse)\s*(?:\w{1,20}\s){0,6}?(?:is|est|would be|=)\b\s*:?|\banswer\s*\**\s*:|^\s*A:|####",

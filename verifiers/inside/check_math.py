@@ -346,3 +346,19 @@ _NUMBERS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Fraction]], ...
     ),
     (re.compile(r"([-+]?)(10)\^\{?(-?\d{1,4})\}?"), lambda m: _signed(m, Fraction(10) ** int(m[3]))),
 )
+
+
+def warm_up() -> None:
+    """Read and compare once, so that every fork has the grammar's tables and the algebra's modules already."""
+    for gold, answer in (
+        (r"\sec^2 x", r"1+\tan^2 x"),
+        ("0<f(x)<1", "(0,1)"),
+        (r"F_n = \sum_{k=0}^{n-1} F_k", r"F_n = \sum_{k=1}^{n} F_{k-1}"),
+        ("x^2/4 + y^2/3 = 1", "x^2/16 + y^2/12 = 1/4"),
+        (r"\begin{pmatrix}1&2\\3&4\end{pmatrix}", r"\begin{pmatrix}1&2\\3&\frac{5}{2}\end{pmatrix}"),
+        (r"\sqrt{2}+1", r"\{\sqrt{3}-1, 2\}"),
+    ):
+        compare(gold, answer, None)
+
+
+warm_up()
