@@ -26,7 +26,7 @@ def load(source: ProblemSource) -> ProblemSet:
         if "completion" in row:
             worked[problem.id] = text(row, "completion", place)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
-    return ProblemSet(f"jsonl:{path.name}", digest, tuple(problems), {"worked": worked} if worked else {})
+    return ProblemSet(path.stem, digest, tuple(problems), {"worked": worked} if worked else {})
 
 
 def _problem(row: Row, place: str) -> Problem:

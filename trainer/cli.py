@@ -58,7 +58,7 @@ def _train(arguments: argparse.Namespace) -> int:
         with RunDirectory.open(RUNS, config, text) as run:
             router.start()
             print(f"run: {run.path}   sandbox: {router.sandbox_description}", flush=True)
-            _prepare_process()
+            prepare_process()
             from trainer.loop import RunStopped, train
             from trainer.sampler import WeightMismatch
 
@@ -82,7 +82,7 @@ def _sft(arguments: argparse.Namespace) -> int:
     with Router(config.sandbox) as router, RunDirectory.open(RUNS, config, text) as run:
         if config.eval:
             router.start()
-        _prepare_process()
+        prepare_process()
         from trainer.session import Session
 
         with Session(config, run, router, _make_sampler(config)) as session:
@@ -100,8 +100,8 @@ def _eval(arguments: argparse.Namespace) -> int:
     flags |= {"n": arguments.n, "max_problems": arguments.max_problems}
     config = read_eval({key: value for key, value in flags.items() if value is not None}, arguments.overrides)
     problems = benchmarks.load(config.source)
-    out = arguments.out or RUNS / "eval" / f"{problems.name}.json".replace(":", "-")
-    _prepare_process()
+    out = arguments.out or RUNS / "eval" / f"{problems.name}.json"
+    prepare_process()
     from trainer import evaluate
     from trainer.record import write_whole
 
@@ -200,7 +200,7 @@ def _doctor(arguments: argparse.Namespace) -> int:
     return DONE
 
 
-def _prepare_process() -> None:
+def prepare_process() -> None:
     """Settings that must stand before torch and vLLM are loaded; a value the user has set stays."""
     for name, value in {
         "OMP_WAIT_POLICY": "PASSIVE",  # threads that spin collapse beside a busy neighbour
@@ -213,6 +213,8 @@ def _prepare_process() -> None:
         "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     }.items():
         os.environ.setdefault(name, value)
+    if not Path("/dev/nvidiactl").exists():  # on a CPU, compiling costs more than it gives
+        os.environ.setdefault("TORCHDYNAMO_DISABLE", "1")
     warnings.filterwarnings("ignore", category=FutureWarning, module="vllm")
 
 
@@ -240,10 +242,6 @@ def _make_sampler(config: RunConfig) -> MakeSampler:
 def _open_vllm(cpu_cache_gib: int) -> Any:
     os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", str(cpu_cache_gib))
     try:
-        import torch
-
-        if not torch.cuda.is_available():  # on a CPU, compiling costs more than it gives
-            os.environ.setdefault("TORCHDYNAMO_DISABLE", "1")
         from trainer.vllm_sampler import VllmSampler
     except ImportError as error:
         raise Failure(

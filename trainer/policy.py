@@ -14,7 +14,7 @@ from trainer.batch import Row, pack
 from trainer.config import Objective, OptimConfig
 from trainer.objective import clipped_loss, token_logprobs
 from trainer.optimizer import Optimizer
-from trainer.text import Codec, stop_ids
+from trainer.text import Codec, missing_model, stop_ids
 from trainer.types import Batch
 
 

@@ -105,7 +105,7 @@ class Session:
         prompts = [self.policy.tokenizer.decode(group.completions[0].prompt_ids) for group in rollout.groups]
         self.run.rollouts(step, rollout.groups, advantages, prompts)
         if evaluation and evaluation.every and done % evaluation.every == 0 and done < self.config.steps:
-            values[f"eval/{evaluation.data.name}"] = self._evaluate_briefly(done)
+            values |= self._evaluate_briefly(done)
         self.run.metrics(step, values)
         report.step_line(done, self.config.steps, values)
         self.progress = Progress(self.progress.stages, done)
@@ -163,7 +163,7 @@ class Session:
         self._phase("eval", started)
         report.evaluation_line(name, sampled, greedy, time.monotonic() - started)
 
-    def _evaluate_briefly(self, step: int) -> float:
+    def _evaluate_briefly(self, step: int) -> dict[str, float]:
         evaluation, problems = self.config.eval, self._held_out
         assert evaluation is not None and problems is not None, "a brief evaluation without [eval]"
         started = time.monotonic()
@@ -171,7 +171,7 @@ class Session:
         found = self._evaluate(self.sampler, some, 1, evaluation.temperature)
         self.run.evaluation(f"{problems.name}-{step:06d}", {"sampled": found.report(), "greedy": None})
         self._phase("eval", started)
-        return found.estimate().mean
+        return {f"eval/{problems.name}": found.estimate().mean}
 
     def _evaluate(
         self, sampler: Sampler, problems: benchmarks.ProblemSet, samples: int, temperature: float

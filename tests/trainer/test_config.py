@@ -1,0 +1,79 @@
+"""Every mistake in a run's settings is one line that says where, what was found and what would be right."""
+
+from pathlib import Path
+
+import pytest
+
+from trainer.config import ConfigError, read_config, read_eval, recipes
+
+GOOD = """
+steps = 1
+[model]
+path = "some/model"
+[data]
+name = "jsonl"
+"""
+
+
+def written(folder: Path, text: str) -> str:
+    path = folder / "run.toml"
+    path.write_text(text)
+    return str(path)
+
+
+def test_a_file_names_its_run_and_overrides_win(tmp_path: Path) -> None:
+    config, text = read_config(written(tmp_path, GOOD), ["optim.lr=3e-6", "data.path=x.jsonl", "sandbox.kind=process"])
+    assert (config.name, config.optim.lr, config.data.path) == ("run", 3e-6, "x.jsonl")
+    assert config.sandbox.kind == "process"
+    assert text == GOOD
+
+
+@pytest.mark.parametrize("recipe", sorted(recipes()))
+def test_shipped_recipes_are_valid_and_say_what_they_are_in_their_first_line(recipe: str) -> None:
+    _, text = read_config(recipe)
+    assert text.startswith("# "), text.splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["optim.learning_rate=1"], "run.toml: optim.learning_rate: no such setting; [optim] has lr, muon_lr"),
+        (["optim.lrr=1"], "did you mean lr?"),
+        (["stepz=3"], "run.toml: stepz: no such setting; [top level] has"),
+        (["steps=many"], "run.toml: steps: Input should be a valid integer"),
+        (["steps=-1"], "run.toml: steps: Input should be greater than or equal to 0; found -1"),
+        (["sampling.group=1"], "sampling.group: Input should be greater than or equal to 2; found 1"),
+        (["sandbox.kind=dokcer"], "sandbox.kind: Input should be 'auto', 'docker', 'bubblewrap' or 'process'"),
+        (["model.fresh.hidden=128"], "model: give either path"),
+        (["problems=32", "minibatches=5"], "minibatches: 5 does not divide problems = 32"),
+        (["optim"], "an override looks like key=value"),
+        (["steps.x=1"], "steps is a single value, not a table"),
+    ],
+)
+def test_a_mistake_is_one_line(tmp_path: Path, overrides: list[str], message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read_config(written(tmp_path, GOOD), overrides)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_broken_toml_names_the_line(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"run.toml: not valid TOML: .*line 1"):
+        read_config(written(tmp_path, "steps = \n"))
+
+
+def test_a_missing_setting_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"run.toml: data: missing; it must be set"):
+        read_config(written(tmp_path, 'steps = 1\n[model]\npath = "x"\n'))
+
+
+def test_an_unknown_recipe_names_those_there_are() -> None:
+    with pytest.raises(ConfigError, match="quickstrat: no such recipe or file; shipped recipes: quickstart"):
+        read_config("quickstrat")
+
+
+def test_an_evaluation_needs_one_source_of_completions() -> None:
+    with pytest.raises(ConfigError, match="eval: give either --model"):
+        read_eval({"name": "math500"}, [])
+    with pytest.raises(ConfigError, match="makes all n = 4 completions the same"):
+        read_eval({"name": "math500", "model": "m", "n": 4}, ["temperature=0"])

@@ -1,0 +1,250 @@
+"""A whole run, small and real: what it leaves behind, how it resumes, and when it stops itself."""
+
+from __future__ import annotations
+
+import copy
+import json
+import shutil
+from collections.abc import Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet
+import pytest
+import tiny
+
+from trainer.config import ConfigError, RunConfig
+from trainer.loop import RunStopped, take, train
+from trainer.policy import Policy
+from trainer.record import ROLLOUT_SCHEMA, RunDirectory, read_lines
+from trainer.rollout import Judge
+from trainer.sampler import PlainSampler, WeightMismatch
+from verifiers import Problem, Status, Verdict
+
+
+def plain(policy: Policy, folder: Path) -> PlainSampler:
+    return PlainSampler(policy)
+
+
+def run(config: RunConfig, root: Path, judge: Judge | None = None, make: Any = plain) -> dict[str, Any]:
+    with RunDirectory.open(root, config, "as written\n") as directory:
+        return train(config, directory, judge or tiny.LengthJudge(), make)
+
+
+def files(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def timeless(values: dict[str, Any]) -> dict[str, Any]:
+    """Without what a clock wrote."""
+    return {key: value for key, value in values.items() if "time" not in key and "second" not in key}
+
+
+def rollouts(folder: Path) -> list[dict[str, Any]]:
+    tables = [pyarrow.parquet.read_table(path).to_pylist() for path in sorted(folder.glob("rollouts/*.parquet"))]
+    return [timeless(row) for table in tables for row in table]
+
+
+def test_a_run_leaves_what_the_contract_promises(tmp_path: Path) -> None:
+    summary = run(tiny.config(tmp_path), tmp_path / "runs")
+    folder = tmp_path / "runs" / "tiny"
+    found = files(folder)
+    for name in (
+        "run.toml",
+        "config.json",
+        "environment.json",
+        "events.jsonl",
+        "metrics.jsonl",
+        "summary.json",
+        "curve.png",
+    ):
+        assert name in found, found
+    assert [name for name in found if name.startswith("evals/")] == [
+        "evals/held_out-000002.json",
+        "evals/held_out-000003.json",
+        "evals/held_out-base.json",
+    ]
+    assert {name.split("/")[1] for name in found if name.startswith("checkpoints/")} == {
+        "start",
+        "base",
+        "000002",
+        "000003",
+    }
+    assert not [name for name in found if name.endswith(".part")]
+    rows = pyarrow.parquet.read_table(folder / "rollouts" / "step-000002.parquet")
+    assert rows.schema == ROLLOUT_SCHEMA
+    assert rows.num_rows == 8
+    assert {row["version"] for row in rows.to_pylist()} == {2}
+    assert json.loads((folder / "summary.json").read_text()) == json.loads(json.dumps(summary))
+    assert set(summary) >= {"base", "before", "after", "steps", "seconds", "sampler", "sandbox"}
+    assert set(summary["seconds"]) >= {"cold_start", "grpo", "total"}
+    metrics = read_lines(folder / "metrics.jsonl")
+    assert [line["step"] for line in metrics] == [0, 1, 2]
+    promised = "score/mean score/math reward/mean advantage/zero_groups unjudged/rate length/mean truncated/rate"
+    promised += " time/sample time/judge time/update time/weights time/step tokens_per_second"
+    assert set(promised.split()) <= set(metrics[0])
+    learned = [line for line in metrics if "loss" in line]
+    assert learned, metrics
+    assert {"entropy", "kl/sampler", "clip/low", "clip/high", "grad_norm", "lr", "loss"} <= set(learned[0])
+    assert learned[0]["kl/sampler"] < 1e-6, "the sampler and the trainer disagree on policy"
+
+
+class DiesAt:
+    """Judges like `LengthJudge` until the process is killed in the middle of a step, as far as the run can tell."""
+
+    sandbox_description = "none"
+
+    def __init__(self, calls: int) -> None:
+        self._left = calls
+
+    def submit(self, problem: Problem, completion: str) -> Future[Verdict]:
+        self._left -= 1
+        if self._left < 0:
+            raise SystemExit("killed")
+        return tiny.LengthJudge().submit(problem, completion)
+
+
+# The evaluation of 8 problems, twice at temperature and once greedily, takes 24 calls; a step takes 8.
+@pytest.mark.parametrize("calls", [0, 10, 24, 30, 33, 44, 50, 62])
+def test_a_killed_run_goes_on_as_if_nothing_had_happened(tmp_path: Path, calls: int) -> None:
+    config = tiny.config(tmp_path)
+    whole = run(config, tmp_path / "whole")
+    with pytest.raises(SystemExit, match="killed"):
+        run(config, tmp_path / "killed", DiesAt(calls))
+    resumed = run(config, tmp_path / "killed")
+    one, other = tmp_path / "whole" / "tiny", tmp_path / "killed" / "tiny"
+    assert resumed["after"] == whole["after"]
+    assert rollouts(other) == rollouts(one)
+    assert [timeless(m) for m in read_lines(other / "metrics.jsonl")] == [
+        timeless(m) for m in read_lines(one / "metrics.jsonl")
+    ]
+    weights = "checkpoints/000003/model.safetensors"
+    assert (other / weights).read_bytes() == (one / weights).read_bytes()
+    assert [name for name in files(other) if "evals" in name] == [name for name in files(one) if "evals" in name]
+
+
+def test_an_unfinished_run_with_other_settings_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="killed"):
+        run(tiny.config(tmp_path), tmp_path / "runs", DiesAt(30))
+    with pytest.raises(ConfigError, match=r"unfinished run with other settings .*seed was 1, is now 2"):
+        run(tiny.config(tmp_path, seed=2), tmp_path / "runs")
+
+
+def test_a_finished_run_is_set_aside(tmp_path: Path) -> None:
+    config = tiny.config(tmp_path, eval=None, steps=1)
+    for _ in range(3):
+        run(config, tmp_path / "runs")
+    assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == ["tiny", "tiny-1", "tiny-2"]
+
+
+def test_one_process_at_a_time(tmp_path: Path) -> None:
+    config = tiny.config(tmp_path)
+    with (
+        RunDirectory.open(tmp_path, config, ""),
+        pytest.raises(ConfigError, match="another process is training this run"),
+        RunDirectory.open(tmp_path, config, ""),
+    ):
+        pass
+
+
+def test_a_line_that_a_crash_cut_off_is_left_out(tmp_path: Path) -> None:
+    (tmp_path / "m.jsonl").write_text('{"step": 0}\n{"step": 1}\n{"ste')
+    assert read_lines(tmp_path / "m.jsonl") == [{"step": 0}, {"step": 1}]
+
+
+class Unjudging:
+    """Cannot judge every third completion."""
+
+    sandbox_description = "none"
+
+    def __init__(self) -> None:
+        self._calls = 0
+
+    def submit(self, problem: Problem, completion: str) -> Future[Verdict]:
+        self._calls += 1
+        if self._calls % 3:
+            return tiny.LengthJudge().submit(problem, completion)
+        return tiny.ready(Verdict(Status.UNJUDGED, None, detail="the box died"))
+
+
+def test_too_many_unjudged_completions_stop_the_run_and_say_why(tmp_path: Path) -> None:
+    with pytest.raises(RunStopped, match=r"2 of 8 .*max_unjudged = 0.1.*the box died"):
+        run(tiny.config(tmp_path, eval=None), tmp_path / "runs", Unjudging())
+
+
+def test_unjudged_completions_within_the_limit_are_counted_and_not_trained_on(tmp_path: Path) -> None:
+    run(tiny.config(tmp_path, eval=None, max_unjudged=0.5), tmp_path / "runs", Unjudging())
+    folder = tmp_path / "runs" / "tiny"
+    unjudged = [row for row in rollouts(folder) if row["status"] == "unjudged"]
+    assert unjudged
+    assert {(row["score"], row["reward"], row["advantage"]) for row in unjudged} == {(None, None, 0.0)}
+    rates = [line["unjudged/rate"] for line in read_lines(folder / "metrics.jsonl")]
+    assert rates == pytest.approx([2 / 8, 3 / 8, 3 / 8])
+
+
+class StaleSampler(PlainSampler):
+    """Never takes new weights over, and says nothing: the failure that held-out scores do not show."""
+
+    def __init__(self, policy: Policy) -> None:
+        super().__init__(copy.deepcopy(policy))
+
+    def load(self, policy: Policy) -> None:
+        self._policy.version = policy.version
+
+
+def test_a_run_whose_sampler_gets_no_new_weights_stops_by_itself(tmp_path: Path) -> None:
+    def stale(policy: Policy, folder: Path) -> StaleSampler:
+        return StaleSampler(policy)
+
+    with pytest.raises(WeightMismatch, match="after weight update 1 .*stale"):
+        run(tiny.config(tmp_path, eval=None), tmp_path / "runs", make=stale)
+
+
+def test_a_run_from_a_model_folder_needs_no_supervised_stage(tmp_path: Path) -> None:
+    tiny.policy().save(tmp_path / "model")
+    config = tiny.config(tmp_path, model={"path": str(tmp_path / "model")}, sft=[])
+    summary = run(config, tmp_path / "runs")
+    assert list(summary["stages"]) == ["000000", "000003"]
+
+
+def test_a_missing_model_is_the_users_mistake(tmp_path: Path) -> None:
+    config = tiny.config(tmp_path, model={"path": str(tmp_path / "nowhere")}, sft=[])
+    with pytest.raises(ConfigError, match="model: cannot load .*nowhere"):
+        run(config, tmp_path / "runs")
+
+
+def test_prompts_that_are_too_long_are_left_out_and_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = tiny.config(tmp_path, eval=None, max_prompt_tokens=80)
+    with (tmp_path / "train.jsonl").open("a") as file:
+        long = {"id": "long", "prompt": "1+" * 60 + "1", "verifier": "math", "spec": {"answer": "61"}}
+        file.write(json.dumps(long) + "\n")
+    run(config, tmp_path / "runs")
+    assert "1 of 41 prompts have more than 80 tokens: left out" in capsys.readouterr().out
+
+
+def test_a_model_whose_context_is_too_short_is_refused_before_training(tmp_path: Path) -> None:
+    config = tiny.config(tmp_path, eval=None, sampling={"sampler": "plain", "group": 4, "max_new_tokens": 250})
+    with pytest.raises(ConfigError, match="do not fit the model's context of 256"):
+        run(config, tmp_path / "runs")
+
+
+def test_problems_come_epoch_by_epoch_and_from_seed_and_step_alone() -> None:
+    problems: Sequence[Problem] = [Problem(str(n), "", "math", {}) for n in range(7)]
+    steps = [take(problems, step, 3, seed=1) for step in range(7)]
+    flat = [problem.id for step in steps for problem in step]
+    assert sorted(flat[:7]) == sorted(flat[7:14]) == sorted(flat[14:]) == [str(n) for n in range(7)]
+    assert flat[:7] != flat[7:14]
+    assert take(problems, 4, 3, seed=1) == steps[4]
+    assert take(problems, 4, 3, seed=2) != steps[4]
+
+
+def test_leftovers_of_a_crash_are_swept(tmp_path: Path) -> None:
+    config = tiny.config(tmp_path)
+    folder = tmp_path / "runs" / "tiny"
+    (folder / "checkpoints" / "000001.part").mkdir(parents=True)
+    (folder / "summary.json.part").write_text("{")
+    with RunDirectory.open(tmp_path / "runs", config, ""):
+        assert not [name for name in files(folder) if ".part" in name]
+        assert not (folder / "checkpoints" / "000001.part").exists()
+    shutil.rmtree(folder)
