@@ -1,7 +1,7 @@
 """Synthetic problems of three families, small enough for a model trained from random weights in minutes.
 
-Every instance is drawn from a seed and falls on one side of a fixed split: whether it is held out depends on nothing but
-the instance itself, so no seed, count or order of drawing can leak a held-out problem into training. What is *not*
+Every instance is drawn from a seed and falls on one side of a fixed split: whether it is held out depends on nothing
+but the instance itself, so no seed, count or order of drawing can leak a held-out problem into training. What is *not*
 covered: natural language. Each kind has one wording, and a model that does well here has learned these kinds alone.
 """
 
@@ -31,23 +31,25 @@ class Worked:
 
 
 def draw(family: str, count: int, *, seed: int, held_out: bool) -> list[Worked]:
-    """`count` different problems of one family, its kinds in turn: the same ones for the same arguments.
+    """`count` different problems of one family, of any of its kinds: the same ones for the same arguments.
 
     Two seeds overlap by chance; the two sides of the split never do.
     """
     if family not in _KINDS:
         raise ValueError(f"families: {family!r} is not a family; there are {', '.join(FAMILIES)}")
     rng = random.Random(f"{family}/{seed}/{held_out}")
-    kinds, drawn = _KINDS[family], dict[str, Worked]()
-    for _ in range(100 * count + 1000):
-        if len(drawn) == count:
-            return list(drawn.values())
-        kind = list(kinds)[len(drawn) % len(kinds)]
+    kinds, drawn, misses = _KINDS[family], dict[str, Worked](), 0
+    while len(drawn) < count:
+        kind = rng.choice(list(kinds))
         instance = kinds[kind](rng)
-        if _is_held_out(f"{family}/{kind}/{instance.key}") == held_out:
-            worked = _worked(family, kind, instance)
-            drawn.setdefault(worked.problem.id, worked)
-    raise ValueError(f"families: {family} has no {count} different problems (held_out={held_out}); ask for fewer")
+        worked = _worked(family, kind, instance)
+        if _is_held_out(f"{family}/{kind}/{instance.key}") == held_out and worked.problem.id not in drawn:
+            drawn[worked.problem.id], misses = worked, 0
+        elif (misses := misses + 1) == 1000:
+            raise ValueError(
+                f"families: {family} has no {count} different problems (held_out={held_out}); ask for fewer"
+            )
+    return list(drawn.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ def _chain(rng: random.Random) -> _Instance:
     """Sums and differences from left to right, never below zero."""
     first = value = rng.randint(1, 9)
     written, thoughts = str(first), list[str]()
-    for _ in range(rng.randint(2, 4)):
+    for _ in range(rng.randint(2, 3)):
         term = rng.randint(1, 9)
         sign, result = ("-", value - term) if value >= term and rng.random() < 0.5 else ("+", value + term)
         thoughts.append(f"{value}{sign}{term}={result}")
@@ -102,29 +104,29 @@ def _chain(rng: random.Random) -> _Instance:
 
 
 def _product(rng: random.Random) -> _Instance:
-    a, b, c = rng.randint(2, 9), rng.randint(2, 9), rng.randint(1, 19)
-    sign = rng.choice("+-") if a * b >= c else "+"
-    value = a * b + c if sign == "+" else a * b - c
-    return _number(f"Compute {a}*{b}{sign}{c}.", [f"{a}*{b}={a * b}", f"{a * b}{sign}{c}={value}"], value, blurted=a * b)
+    """A product of two small numbers, then one sum or difference."""
+    a, b, c = rng.randint(2, 5), rng.randint(2, 9), rng.randint(1, 9)
+    sign, value = rng.choice([("+", a * b + c), *([("-", a * b - c)] if a * b >= c else [])])
+    return _number(
+        f"Compute {a}*{b}{sign}{c}.", [f"{a}*{b}={a * b}", f"{a * b}{sign}{c}={value}"], value, blurted=a * b
+    )
 
 
 def _missing(rng: random.Random) -> _Instance:
-    """The addend that a sum lacks, after one more number went into it."""
-    a, b, gap = rng.randint(2, 29), rng.randint(1, 9), rng.randint(1, 29)
+    """The addend that a sum of three lacks."""
+    a, b, gap = rng.randint(1, 9), rng.randint(1, 9), rng.randint(1, 9)
     total = a + b + gap
-    thoughts = [f"{a}+{b}={a + b}", f"{total}-{a + b}={gap}"]
+    thoughts = [f"{total}-{a}={total - a}", f"{total - a}-{b}={gap}"]
     return _number(f"Find x in {a}+x+{b}={total}.", thoughts, gap, blurted=total)
 
 
 def _larger(rng: random.Random) -> _Instance:
-    """The value of the larger of two sums or products."""
-    sides = [(rng.randint(2, 9), rng.choice("+*"), rng.randint(2, 9)) for _ in range(2)]
-    values = [a + b if sign == "+" else a * b for a, sign, b in sides]
-    written = [f"{a}{sign}{b}" for a, sign, b in sides]
-    relation = "<" if values[0] < values[1] else ">" if values[0] > values[1] else "="
+    """The value of the larger of two sums."""
+    sides = [(rng.randint(1, 9), rng.randint(1, 9)) for _ in range(2)]
+    values, written = [a + b for a, b in sides], [f"{a}+{b}" for a, b in sides]
     thoughts = [f"{side}={value}" for side, value in zip(written, values, strict=True)]
-    thoughts.append(f"{values[0]}{relation}{values[1]}")
-    prompt = f"Which is larger, {written[0]} or {written[1]}? Give its value."
+    thoughts.append(f"max {max(values)}")
+    prompt = f"Which is larger, {written[0]} or {written[1]}?"
     return _number(prompt, thoughts, max(values), blurted=min(values), key=" or ".join(sorted(written)))
 
 
@@ -134,26 +136,32 @@ _Arguments = Sequence[tuple[Any, ...]]
 
 
 def _function(
-    prompt: str, thoughts: Sequence[str], source: str, blurted: str, expected: Callable[..., Any], arguments: _Arguments
+    prompt: str,
+    thoughts: Sequence[str],
+    source: str,
+    blurted: str,
+    expected: Callable[..., Any],
+    arguments: _Arguments,
+    key: str = "",
 ) -> _Instance:
     tests = [{"args": list(given), "expected": expected(*given)} for given in arguments]
     spec = {"kind": "function", "entry_point": "f", "tests": tests}
-    return _Instance(prompt, prompt, spec, thoughts, f"```python\n{source}```", f"```python\n{blurted}```")
+    return _Instance(key or prompt, prompt, spec, thoughts, f"```python\n{source}```", f"```python\n{blurted}```")
 
 
 def _line(rng: random.Random) -> _Instance:
-    """A straight line through two given points."""
-    a, b, x = rng.randint(2, 9), rng.randint(0, 29), rng.randint(1, 5)
+    """A straight line through two points; all points of one line share its side of the split."""
+    a, b, x = rng.randint(2, 9), rng.randint(0, 29), rng.randint(0, 1)
     low, high = a * x + b, a * (x + 1) + b
-    line = _function(
+    return _function(
         f"Write f(x), a line with f({x})={low} and f({x + 1})={high}.",
-        [f"{high}-{low}={a}", f"{x}*{a}={x * a}", f"{low}-{x * a}={b}"],
+        [f"{high}-{low}={a}", f"{low}-{x * a}={b}"],
         f"def f(x):\n    return {a}*x+{b}\n",
         f"def f(x):\n    return {low}*x+{high}\n",
         lambda x: a * x + b,
-        [(x,), (x + 1,), (0,), (7,), (-3,), (100,)],
+        [(x,), (x + 1,), (5,), (7,), (-3,), (100,)],
+        key=f"{a}*x+{b}",
     )
-    return _Instance(f"{a}*x+{b}", line.prompt, line.spec, line.thoughts, line.answer, line.blurted)
 
 
 _TERMS: dict[str, tuple[str, Callable[[int, int], int]]] = {
@@ -198,12 +206,15 @@ def _extreme(rng: random.Random) -> _Instance:
     )
 
 
-_WORDS = tuple("red blue gold pink grey oak elm ash fir pine palm fox owl bee cat dog hen rome lima bern cairo".split())
+_WORDS = (
+    "red", "blue", "gold", "pink", "grey", "oak", "elm", "ash", "fir", "pine", "palm",
+    "fox", "owl", "bee", "cat", "dog", "hen", "rome", "lima", "bern", "cairo",
+)  # fmt: skip
 _CHANGES: dict[str, tuple[str, Callable[[str], str]]] = {
     "reversed": ("s[::-1]", lambda s: s[::-1]),
     "doubled": ("s*2", lambda s: s * 2),
     "in capitals": ("s.upper()", str.upper),
-    "without its first letter": ("s[1:]", lambda s: s[1:]),
+    "shortened": ("s[1:]", lambda s: s[1:]),
 }
 
 
@@ -212,10 +223,10 @@ def _text(rng: random.Random) -> _Instance:
     change, (before, after) = rng.choice(list(_CHANGES)), rng.sample(_WORDS, 2)
     call, do = _CHANGES[change]
     return _function(
-        f"Write f(s): s {change}, {after} after it, {before} before it.",
-        [f"{change}: {call}", f"before {before}", f"after {after}"],
-        f'def f(s):\n    return "{before}"+{call}+"{after}"\n',
-        f'def f(s):\n    return s+"{after}"\n',
+        f"Write f(s): '{before}', then s {change}, then '{after}'.",
+        [f"'{before}'", f"{change}: {call}", f"'{after}'"],
+        f"def f(s):\n    return '{before}'+{call}+'{after}'\n",
+        f"def f(s):\n    return s+'{after}'\n",
         lambda s: before + do(s) + after,
         [("abc",), ("Tea",), ("",), ("noon day",)],
     )
@@ -252,15 +263,15 @@ _FIELDS: dict[str, tuple[str, ...]] = {
 
 
 def _flat(rng: random.Random) -> _Instance:
-    return _object(rng, [*rng.sample(["integer", "string", "boolean"], 3), rng.choice(["integer", "string"])], nested=0)
+    return _object(rng, rng.sample(["integer", "string", "boolean"], rng.randint(2, 3)), nested=0)
 
 
 def _array(rng: random.Random) -> _Instance:
-    return _object(rng, rng.sample(["list", *rng.sample(["integer", "string", "boolean"], 2)], 3), nested=0)
+    return _object(rng, rng.sample(["list", rng.choice(["integer", "boolean"])], 2), nested=0)
 
 
 def _nested(rng: random.Random) -> _Instance:
-    return _object(rng, [*rng.sample(["integer", "string", "boolean"], 3), rng.choice(["integer", "string"])], nested=2)
+    return _object(rng, rng.sample(["integer", "string", "boolean"], 3), nested=2)
 
 
 def _object(rng: random.Random, types: Sequence[str], nested: int) -> _Instance:
@@ -269,24 +280,24 @@ def _object(rng: random.Random, types: Sequence[str], nested: int) -> _Instance:
     for type_name in types:
         fields[rng.choice([name for name in _FIELDS[type_name] if name not in fields])] = type_name
     values = {name: _value(rng, type_name) for name, type_name in fields.items()}
-    facts = [f"{name} {_said(value)}" for name, value in values.items()]
+    facts = [f"{name}={_said(value)}" for name, value in values.items()]
     names = list(fields)
     outer, inner = names[: len(names) - nested], names[len(names) - nested :]
-    wanted = ", ".join(f"{name} {fields[name]}" for name in outer)
+    wanted = [f"{name}:{fields[name]}" for name in outer]
     expected: dict[str, Any] = {name: values[name] for name in outer}
     schema = _schema_of({name: _FORM[fields[name]] for name in outer})
     if inner:
-        wanted += f", at ({', '.join(f'{name} {fields[name]}' for name in inner)})"
+        wanted += ["at:", *(f"-{name}:{fields[name]}" for name in inner)]
         expected["at"] = {name: values[name] for name in inner}
         schema["properties"]["at"] = _schema_of({name: _FORM[fields[name]] for name in inner})
         schema["required"].append("at")
-    key = f"{wanted}: {'; '.join(facts)}"
+    key = "; ".join([*wanted, *facts])
     thoughts = [f"{fact} {fields[name]}" for name, fact in zip(names, facts, strict=True)]
     told = rng.sample(facts, len(facts))
-    blurted = dict(fact.split(" ", 1) for fact in told)
+    blurted = dict(fact.split("=", 1) for fact in told)
     return _Instance(
         key,
-        f"JSON with {wanted}. Facts: {'; '.join(told)}.",
+        "\n".join(["JSON of", *wanted, "from", *told]),
         {"schema": schema, "expected": expected},
         thoughts,
         _compact(expected),
@@ -318,7 +329,7 @@ def _said(value: Any) -> str:
     """How the prompt's facts put a value: a yes for true, words for a list."""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return " and ".join(value) if isinstance(value, list) else str(value)
+    return "+".join(value) if isinstance(value, list) else str(value)
 
 
 def _compact(value: Any) -> str:
