@@ -31,7 +31,7 @@ def pass_at_k(num_samples: int, num_correct: int, k: int) -> float:
 
 
 def clustered_mean(scores: Sequence[Sequence[float]]) -> Estimate:
-    """Mean over problems of each one's mean score; the interval is over problems: samples of one are not independent."""
+    """Mean over problems of each one's mean score; the interval is over problems, as samples of one are dependent."""
     return _normal([sum(samples) / len(samples) for samples in scores if samples])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import contextlib
 import json
 import os
@@ -16,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from benchmarks import ProblemSet
+    from sandbox import Finding as BoxFinding
+    from sandbox import SandboxConfig
     from trainer.config import EvalConfig, RunConfig
     from trainer.evaluate import Evaluated
     from trainer.session import MakeSampler
@@ -167,7 +170,29 @@ def _verify(arguments: argparse.Namespace) -> int:
 
 
 def _sandbox(arguments: argparse.Namespace) -> int:
+    import sandbox
+
+    if arguments.action == "build":
+        _say(f"sandbox: {sandbox.prepare(arguments.sandbox, _say) or 'a bare process needs nothing'}")
+        return DONE
+    if arguments.action == "doctor":
+        findings = asyncio.run(_check_box(sandbox.SandboxConfig(kind=arguments.sandbox)))
+        for finding in findings:
+            _say(f"{'ok ' if finding.passed else 'NO '} {finding.name:24} {finding.seen}")
+        return DONE if all(finding.passed for finding in findings) else FOUND_FAILURES
+    leftovers = sandbox.list_leftovers() if arguments.action == "ls" else sandbox.prune_leftovers()
+    for leftover in leftovers:
+        state = "removed" if arguments.action == "prune" else "live" if leftover.is_live else "left behind"
+        _say(f"{state:12} {leftover.kind:10} {leftover.name}  of {leftover.owner}")
     return DONE
+
+
+async def _check_box(config: SandboxConfig) -> Sequence[BoxFinding]:
+    from sandbox import Pool, check_pool
+
+    async with Pool(config) as pool:
+        _say(f"sandbox: {pool.description}")
+        return await check_pool(pool)
 
 
 def _list(arguments: argparse.Namespace) -> int:

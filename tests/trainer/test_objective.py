@@ -1,6 +1,7 @@
 """Advantages and losses against numbers worked by hand and an independent float64 reading of the papers."""
 
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -34,10 +35,7 @@ def test_groups_of_any_size_do_not_touch_each_other() -> None:
     scores = torch.rand(4 + 7 + 2 + 5, generator=torch.Generator().manual_seed(0))
     offsets = [0, 4, 11, 13, 18]
     together = group_advantages(scores, tensor(offsets))
-    apart = [
-        group_advantages(scores[low:high], tensor([0, high - low]))
-        for low, high in zip(offsets, offsets[1:], strict=False)
-    ]
+    apart = [group_advantages(scores[low:high], tensor([0, high - low])) for low, high in pairwise(offsets)]
     torch.testing.assert_close(together, torch.cat(apart), atol=0, rtol=0)
 
 

@@ -197,7 +197,7 @@ def test_a_run_whose_sampler_gets_no_new_weights_stops_by_itself(tmp_path: Path)
     def stale(policy: Policy, folder: Path) -> StaleSampler:
         return StaleSampler(policy)
 
-    with pytest.raises(WeightMismatch, match="after weight update 1 .*stale"):
+    with pytest.raises(WeightMismatch, match=r"after weight update 1 .*stale"):
         run(tiny.config(tmp_path, eval=None), tmp_path / "runs", make=stale)
 
 
@@ -210,7 +210,7 @@ def test_a_run_from_a_model_folder_needs_no_supervised_stage(tmp_path: Path) -> 
 
 def test_a_missing_model_is_the_users_mistake(tmp_path: Path) -> None:
     config = tiny.config(tmp_path, model={"path": str(tmp_path / "nowhere")}, sft=[])
-    with pytest.raises(ConfigError, match="model: cannot load .*nowhere"):
+    with pytest.raises(ConfigError, match=r"model: cannot load .*nowhere"):
         run(config, tmp_path / "runs")
 
 
