@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from sandbox.channel import BOOTSTRAP, INTERPRETER_FLAGS, MB, Boot, WorkerBox
@@ -42,8 +43,8 @@ class BubblewrapBox(WorkerBox):
         self._core = cores[slot % len(cores)]
 
     def boot(self) -> Boot:
-        cpus = [self._core]
-        return Boot(memory="watch", cpus=cpus) if os.geteuid() == 0 else Boot(memory="watch", cpus=cpus, uid=0)
+        boot = Boot(memory="watch", cpus=[self._core], tied=True)
+        return boot if os.geteuid() == 0 else replace(boot, uid=0)
 
     def command(self) -> list[str]:
         if os.geteuid() == 0:

@@ -56,6 +56,8 @@ class Boot:
     uid: int = field(default_factory=lambda: random.randrange(1, 40000))
     """Where the runs' uids start; 0: they keep the worker's. Random, because RLIMIT_NPROC counts across boxes."""
     cpus: Sequence[int] = ()
+    tied: bool = False
+    """End with the parent process, which stands for the box."""
 
 
 class WorkerBox:

@@ -104,6 +104,8 @@ def _serve(boot: dict[str, Any], header: bytes, uid: int) -> None:
     pipes = [os.pipe() for _ in range(4)]
     if uid:
         os.seteuid(0)
+        if boot["tied"]:
+            _libc_prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # a change of uid forgets it
     oom_kills = _oom_kills()
     child = os.fork()
     if child == 0:
@@ -549,8 +551,9 @@ def _end(code: int, names: dict[str, Any]) -> NoReturn:
 def _encode(value: Any) -> bytes:
     """JSON of exact plain types; a subclass is read by its base class's methods, so what it overrides has no say.
 
-    Tuples become lists, numpy scalars and arrays what `item` and `tolist` give. NaN and the infinities are written as
-    Python's json does (`NaN`), which is not JSON and equals nothing. Raises TypeError for what cannot cross.
+    Tuples become lists, numpy scalars and arrays what `item` and `tolist` give. The infinities are written as Python's
+    json does (`Infinity`). Raises TypeError for what cannot cross. NaN is of these: json.loads always makes the same
+    NaN object, so a list that holds it would equal another.
     """
     pieces: list[str] = []
     _encode_into(value, pieces, MAX_DEPTH)
@@ -570,7 +573,9 @@ def _encode_into(value: Any, pieces: list[str], depth: int) -> None:
         pieces.append(int.__repr__(value))
     elif issubclass(kind, float):
         text = float.__repr__(value)
-        pieces.append({"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}.get(text, text))
+        if text == "nan":
+            raise TypeError("NaN equals nothing, so it cannot cross the wall of the box")
+        pieces.append({"inf": "Infinity", "-inf": "-Infinity"}.get(text, text))
     elif issubclass(kind, str):
         pieces.append(json.encoder.encode_basestring_ascii(str.__str__(value)))
     elif issubclass(kind, (list, tuple)):

@@ -1,0 +1,217 @@
+"""The pool heals itself, blames nobody for its own failures, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sandbox import (
+    Ending,
+    Limits,
+    Pool,
+    Preload,
+    Program,
+    SandboxConfig,
+    SandboxKind,
+    SandboxUnavailable,
+    list_leftovers,
+    prune_leftovers,
+)
+
+SLOW = Program("import time\ntime.sleep(1.5)\nprint('done')")
+
+
+def descendants() -> list[str]:
+    """Commands of the living processes that descend from this one, as `ps` prints them."""
+    listing = subprocess.run(["ps", "-eo", "pid=,ppid=,stat=,args="], capture_output=True, text=True, check=True)
+    rows = [line.split(None, 3) for line in listing.stdout.splitlines()]
+    family = {os.getpid()}
+    for _ in range(10):
+        family |= {int(pid) for pid, parent, *_ in rows if int(parent) in family}
+    ours = family - {os.getpid()}
+    return [args for pid, _, state, args in rows if int(pid) in ours and state[0] != "Z" and not args.startswith("ps ")]
+
+
+def containers() -> set[str]:
+    return {leftover.name for leftover in list_leftovers() if leftover.kind == "container"}
+
+
+def wait_until(is_so: Any, seconds: float = 15) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if is_so():
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def workers() -> list[int]:
+    """The bootstraps of workers that this machine runs, in whatever namespace."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (folder / "cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if b"-P" in words and any(b"assay_worker" in word for word in words):
+            found.append(int(folder.name))
+    return found
+
+
+def test_a_box_lost_in_mid_run_is_replaced_and_the_job_tried_again(kind: SandboxKind, run: Any) -> None:
+    async def lose_one() -> Any:
+        async with Pool(SandboxConfig(kind=kind, slots=1)) as pool:
+            job = asyncio.create_task(pool.run(SLOW))
+            await asyncio.sleep(0.5)
+            pool._busy[0]._process.kill()
+            first = await job
+            return first, await pool.run(Program("print('next')"))
+
+    first, second = run(lose_one())
+    assert (first.ending, first.stdout) == (Ending.EXITED, b"done\n"), first
+    assert second.stdout == b"next\n", second
+
+
+def test_a_job_that_loses_every_box_is_infrastructure(kind: SandboxKind, run: Any) -> None:
+    async def lose_all() -> Any:
+        async with Pool(SandboxConfig(kind=kind, slots=1)) as pool:
+            job = asyncio.create_task(pool.run(Program("import time\ntime.sleep(30)"), Limits(wall_seconds=40)))
+            while not job.done():
+                await asyncio.sleep(0.2)
+                for box in pool._busy:
+                    box._process.kill()
+            return await job, await pool.run(Program("print('next')"))
+
+    lost, following = run(lose_all())
+    assert lost.ending is Ending.INFRASTRUCTURE, lost
+    assert following.stdout == b"next\n", following
+
+
+def test_a_silent_box_is_infrastructure_not_a_timeout(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sandbox.channel.GRACE_SECONDS", 0.2)
+
+    async def freeze() -> Any:
+        async with Pool(SandboxConfig(kind="process", slots=1)) as pool:
+            job = asyncio.create_task(pool.run(SLOW, Limits(wall_seconds=0.5)))
+            while not job.done():
+                await asyncio.sleep(0.1)
+                for box in pool._busy:
+                    os.kill(box._process.pid, signal.SIGSTOP)
+            return await job
+
+    assert run(freeze()).ending is Ending.INFRASTRUCTURE
+
+
+def test_closing_in_mid_run_leaves_nothing(kind: SandboxKind, run: Any) -> None:
+    before = len(descendants())
+
+    async def close_early() -> Any:
+        pool = Pool(SandboxConfig(kind=kind, slots=2))
+        jobs = [asyncio.create_task(pool.run(Program("import time\ntime.sleep(30)"))) for _ in range(3)]
+        await asyncio.sleep(1.5)
+        await pool.close()
+        await pool.close()
+        return await asyncio.gather(*jobs)
+
+    outcomes = run(close_early())
+    assert [outcome.ending for outcome in outcomes] == [Ending.INFRASTRUCTURE] * 3, outcomes
+    assert wait_until(lambda: len(descendants()) <= before), descendants()
+
+
+def test_a_cancelled_job_frees_its_slot(kind: SandboxKind, run: Any) -> None:
+    async def cancel() -> Any:
+        async with Pool(SandboxConfig(kind=kind, slots=1)) as pool:
+            job = asyncio.create_task(pool.run(Program("import time\ntime.sleep(30)")))
+            await asyncio.sleep(0.5)
+            job.cancel()
+            await asyncio.gather(job, return_exceptions=True)
+            return await pool.run(Program("print('next')"))
+
+    assert run(cancel()).stdout == b"next\n"
+
+
+def test_a_killed_client_leaves_neither_container_nor_process(kind: SandboxKind) -> None:
+    source = (
+        "import asyncio\nfrom sandbox import *\n"
+        "async def main():\n"
+        f"    async with Pool(SandboxConfig(kind={kind!r}, slots=1)) as pool:\n"
+        "        print('up', flush=True)\n"
+        "        await pool.run(Program('import time, os\\nos.fork()\\ntime.sleep(60)'), Limits(wall_seconds=60))\n"
+        "asyncio.run(main())"
+    )
+    boxes, before = containers(), set(workers())
+    client = subprocess.Popen([sys.executable, "-c", source], stdout=subprocess.PIPE)
+    assert client.stdout
+    assert client.stdout.readline() == b"up\n"
+    time.sleep(0.5)
+    ours = {leftover.name for leftover in list_leftovers() if f":{client.pid}-" in leftover.owner}
+    mine = {pid for pid in set(workers()) - before if _is_of(pid, client.pid)}
+    assert mine or ours
+    client.kill()
+    client.wait()
+    assert wait_until(lambda: not mine & set(workers())), "processes are left"
+    assert wait_until(lambda: not ours & {leftover.name for leftover in list_leftovers()}), (ours, boxes)
+
+
+def _is_of(pid: int, ancestor: int) -> bool:
+    while pid > 1:
+        if pid == ancestor:
+            return True
+        try:
+            pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            return False
+    return False
+
+
+def test_jobs_of_another_size_get_a_box_that_fits(kind: SandboxKind, run: Any) -> None:
+    async def sizes() -> Any:
+        async with Pool(SandboxConfig(kind=kind, slots=1)) as pool:
+            hungry = Program("x = bytearray(300 * 10**6)\nprint(len(x))")
+            small = await pool.run(hungry, Limits(memory_mb=128))
+            return small, await pool.run(hungry, Limits(memory_mb=600))
+
+    small, large = run(sizes())
+    assert small.ending is Ending.MEMORY, small
+    assert large.ending is Ending.EXITED, large
+
+
+def test_what_cannot_start_says_why(kind: SandboxKind, run: Any) -> None:
+    pool = Pool(SandboxConfig(kind=kind), preload=[Preload("no_such_module")])
+    with pytest.raises(SandboxUnavailable, match="no_such_module"):
+        run(pool.start())
+    run(pool.close())
+
+
+def test_a_missing_image_names_the_command(run: Any, walled_kind: SandboxKind) -> None:
+    if walled_kind != "docker":
+        pytest.skip("docker only")
+    with pytest.raises(SandboxUnavailable, match="assay sandbox build"):
+        run(Pool(SandboxConfig(kind="docker", image="assay-sandbox:nowhere")).start())
+
+
+def test_a_pool_says_what_it_is(pool: Pool, kind: SandboxKind) -> None:
+    assert pool.description.startswith("bare process (no isolation)" if kind == "process" else kind)
+    assert kind in pool.reason
+
+
+def test_prune_removes_only_what_is_dead(tmp_path: Path) -> None:
+    dead = Path("/tmp/assay-box-1-999-dead")
+    dead.mkdir(exist_ok=True)
+    other = Path("/tmp/assay-box-something-else")
+    other.mkdir(exist_ok=True)
+    try:
+        removed = {leftover.name for leftover in prune_leftovers()}
+        assert str(dead) in removed
+        assert not dead.exists()
+        assert other.exists()
+    finally:
+        other.rmdir()
