@@ -40,8 +40,7 @@ class Router:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._boxes: Boxes | None = None
-        self._gate: asyncio.Semaphore | None = None
-        self._starting = asyncio.Lock()
+        self._gate = asyncio.Semaphore(max_in_flight)
         self._is_closed = False
 
     def __enter__(self) -> Router:
@@ -56,8 +55,9 @@ class Router:
         """Bring the boxes up now, or raise `SandboxUnavailable`."""
         with self._lock:
             boxes = self._running()
-            starting = self._call(self._bring_up(boxes.programs, boxes.checks))
-        starting.result()
+            starting = [self._call(pool.start()) for pool in (boxes.programs, boxes.checks)]
+        for future in starting:
+            future.result()
 
     def check(self, problems: Iterable[Problem]) -> None:
         """Raise `SpecError` naming the first problem whose verifier or spec is broken. Call it before a run."""
@@ -68,10 +68,10 @@ class Router:
                 raise SpecError(f"problem {problem.id}: {error}") from error
 
     def submit(self, problem: Problem, completion: str) -> concurrent.futures.Future[Verdict]:
-        """Judge one completion in the background. The future fails only with `SandboxUnavailable` or cancellation."""
+        """Judge one completion in the background. The future gives a verdict, UNJUDGED if need be, or is cancelled."""
         with self._lock:
-            self._running()
-            return self._call(self._judge(problem, completion))
+            boxes = self._running()
+            return self._call(self._judge(problem, completion, boxes))
 
     def stream(self, pairs: Iterable[tuple[Problem, str]]) -> Iterator[Verdict]:
         """Verdicts in the order of `pairs`, which is read only as far ahead as completions are judged at a time."""
@@ -113,11 +113,10 @@ class Router:
         finally:
             loop.call_soon_threadsafe(loop.stop)
             thread.join(CLOSE_SECONDS)
+            if not thread.is_alive():
+                loop.close()
 
-    async def _judge(self, problem: Problem, completion: str) -> Verdict:
-        assert self._gate is not None, "submit starts the loop"
-        assert self._boxes is not None, "submit starts the loop"
-        boxes = self._boxes
+    async def _judge(self, problem: Problem, completion: str, boxes: Boxes) -> Verdict:
         # Half a surrogate pair cannot be written anywhere; whatever it was, it is no part of a right answer.
         text = completion.encode(errors="replace").decode()
         task = asyncio.current_task()
@@ -127,10 +126,6 @@ class Router:
         async with self._gate:
             try:
                 verifier = self._verifier(problem.verifier)
-                if type(verifier).judge is Verifier.judge:
-                    await self._bring_up(boxes.plugins)
-                else:
-                    await self._bring_up(boxes.programs, boxes.checks)
                 verdict: object = await verifier.judge(problem.spec, text, boxes)
                 if isinstance(verdict, Verdict):
                     return verdict
@@ -138,17 +133,11 @@ class Router:
                 return Verdict(Status.UNJUDGED, None, detail=why)
             except SpecError as error:
                 return Verdict(Status.UNJUDGED, None, detail=f"problem {problem.id}: {error}")
-            except SandboxUnavailable:
-                raise
+            except SandboxUnavailable as error:
+                return Verdict(Status.UNJUDGED, None, detail=f"no box: {error}")
             except Exception as error:  # noqa: BLE001 - a plugin may raise anything, and the run goes on
                 why = f"verifier {problem.verifier} raised {type(error).__name__}: {error}"
                 return Verdict(Status.UNJUDGED, None, detail=" ".join(why.split())[:300])
-
-    async def _bring_up(self, *pools: Pool) -> None:
-        """Start pools that are not up yet, one at a time however many completions wait for them."""
-        async with self._starting:
-            for pool in pools:
-                await pool.start()
 
     def _verifier(self, name: str) -> Verifier:
         if name not in self._verifiers:
@@ -161,11 +150,10 @@ class Router:
             if self._is_closed:
                 raise RuntimeError("this Router is closed")
             if self._boxes is None:
+                self._boxes = _boxes(self._sandbox)
                 self._loop = asyncio.new_event_loop()
                 self._thread = threading.Thread(target=self._loop.run_forever, name="assay-router", daemon=True)
                 self._thread.start()
-                self._gate = asyncio.Semaphore(self._max_in_flight)
-                self._boxes = _boxes(self._sandbox)
             return self._boxes
 
     def _call(self, coroutine: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:

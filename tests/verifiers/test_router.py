@@ -9,7 +9,7 @@ from concurrent.futures import CancelledError, ThreadPoolExecutor
 
 import pytest
 
-from sandbox import SandboxConfig
+from sandbox import SandboxConfig, SandboxUnavailable
 from tests.verifiers.conftest import problem
 from verifiers import Router, Verdict
 
@@ -44,6 +44,15 @@ def test_closing_with_work_in_flight_does_not_hang() -> None:
     router.close()
     with pytest.raises(RuntimeError, match="closed"):
         router.submit(problem("math", {"answer": "7"}), "7")
+
+
+def test_boxes_that_cannot_be_had_are_said_at_the_start_and_unjudged_after() -> None:
+    with Router(SandboxConfig(kind="docker", image="no-such-image-anywhere:1")) as router:
+        with pytest.raises(SandboxUnavailable):
+            router.start()
+        [verdict] = router.judge([(problem("code", SLEEPY), SLEEPER)])
+    assert verdict.score is None
+    assert "no box" in verdict.detail
 
 
 def test_closing_what_never_ran() -> None:
