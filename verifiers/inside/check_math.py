@@ -15,7 +15,7 @@ from typing import Any
 
 from latex2sympy2_extended.math_normalization import NormalizationConfig
 from math_verify import LatexExtractionConfig, parse, verify
-from sympy import Basic, Expr, FiniteSet, MatrixBase, N
+from sympy import Basic, Expr, FiniteSet, I, MatrixBase, N, Product, Sum
 
 logging.disable(logging.CRITICAL)
 
@@ -151,18 +151,16 @@ def unwrapped(text: str) -> str:
 
 
 def unit(text: str) -> str:
-    """The unit after a number, as written; empty if there is none."""
-    found = re.fullmatch(
-        r"(?:\\\$)?[-\d.,\\{}/frac ]+?(?:\\(?:text|mathrm|mbox)\s*\{\s*([^{}]+?)\s*\}|\s([a-zA-Z]{1,6})).*", text
-    )
-    return (found[1] or found[2] or "").lower().removesuffix("s") if found else ""
+    """The unit of a number, by its first name in `_UNITS`; empty if there is none, or one that we do not know."""
+    found = re.search(r"\d\s*(?:\\(?:text|mathrm|mbox)\s*\{\s*([a-zA-Z]+)\s*\}|\s([a-zA-Z]+)$)", text)
+    word = (found[1] or found[2]).lower() if found else "dollar" if text.startswith("\\$") else ""
+    return _UNITS.get(word) or _UNITS.get(word.removesuffix("s"), "")
 
 
 def rational(text: str) -> Fraction | None:
     """A plain number exactly: integer, decimal, fraction, mixed or scientific, percent; None for anything else."""
     text = unwrapped(_NAMED_VALUE.sub("", text)).strip()
-    percent = _PERCENT.search(text)
-    text = (text[: percent.start()] if percent else text).replace(" ", "")
+    text = re.sub(r"(?<=\d)\s+[a-zA-Z][a-zA-Z ]*$", "", _PERCENT.sub("", text)).replace(" ", "")
     text = re.sub(r"^\((.*)\)$", r"\1", re.sub(r"^(?:\\\$|[$€£¥])|(?:\\\$|[€£¥]|\^\{?\\circ\}?)$", "", text))
     if len(text) > MAX_PLAIN_DIGITS:
         return None
@@ -183,6 +181,11 @@ def rationals_equal(
         return difference <= Fraction(tolerance) * abs(gold_value), f"tolerance {tolerance:g}"
     if difference == 0:
         return True, "equal numbers"
+    are_percents = bool(_PERCENT.search(gold)), bool(_PERCENT.search(answer))
+    if are_percents == (True, False) and gold_value == answer_value * 100:
+        return True, "a percentage as a share"
+    if are_percents == (False, True) and gold_value * 100 == answer_value:
+        return True, "a share as a percentage"
     # A fraction written out as a decimal to at least six digits is the fraction; 0.67 is not 2/3.
     places = re.search(r"\.(\d{6,})", answer if "." in answer else gold)
     is_fraction = "/" in (gold + answer) or "frac" in (gold + answer)
@@ -234,11 +237,15 @@ def braces(text: str) -> int:
 
 def read(text: str) -> Basic | MatrixBase | None:
     """The text by Math-Verify's LaTeX grammar; never its plain expressions, which end in Python's `eval`."""
-    spelled = _PLAIN_FUNCTION.sub(r"\\\1", text)
+    spelled = _PLAIN_FUNCTION.sub(r"\\\1", _DEGREES.sub(r"\1{\\frac{\2\\pi}{180}}", text))
     values = parse("\\boxed{" + spelled + "}", [_LATEX], fallback_mode="no_fallback", parsing_timeout=None)
     value = values[0] if values else None
+    if value is None and spelled.count("\\pm") == 1 and "," not in spelled:
+        return read(spelled.replace("\\pm", "+") + ", " + spelled.replace("\\pm", "-"))
     if isinstance(value, FiniteSet) and len(value.args) == 0:
         return None
+    if isinstance(value, Expr) and not value.has(Sum, Product):
+        return value.subs({symbol: I for symbol in value.free_symbols if symbol.name == "i"})
     return value
 
 
@@ -317,6 +324,17 @@ _OPTION = re.compile(
 _CHOSEN = re.compile(r"\(?(?P<letter>[A-Z])\)?[.:]?(?:\s(?!.*[,/]\s*\(?[A-Z]\b).*)?", re.DOTALL)
 _TIME = re.compile(r"(?:.*=\s*)?\d{1,4}\s*:\s*\d{1,4}(?:\s*:\s*\d+)?\s*(?:\\text\{)?\s*(?:[ap]\.?m\.?)?\s*\}?", re.I)
 _BASED = re.compile(r"([0-9A-F]+)_\{?(\d+)\}?")
+_DEGREES = re.compile(r"(\\(?:sin|cos|tan|cot|sec|csc))\s*[{(]?\s*(\d+)\s*\^\s*\{?\\circ\}?\s*[})]?")
+_UNITS = {
+    name: names.split()[0]
+    for names in (
+        "mm millimeter millimetre", "cm centimeter centimetre", "m meter metre", "km kilometer kilometre",
+        "in inch inches", "ft foot feet", "yd yard", "mi mile", "g gram", "kg kilogram", "lb pound", "oz ounce",
+        "s sec second", "min minute", "h hr hour", "day", "week", "month", "year", "dollar", "cent", "euro", "yuan",
+        "l liter litre", "ml milliliter millilitre", "gallon", "mph", "kph", "am", "pm",
+    )
+    for name in names.split()
+}  # fmt: skip
 _PERCENT = re.compile(r"\s*(?:\\?%|\\text\{\s*percent\s*\})\s*$")
 _NAMED_VALUE = re.compile(r"^\s*[a-zA-Z]\w{0,2}\s*(?:=|\\approx)\s*")
 
@@ -325,10 +343,20 @@ def _signed(match: re.Match[str], value: Fraction) -> Fraction:
     return -value if match[1] == "-" else value
 
 
+def _nines(fixed: str, repeated: str) -> int:
+    return int((10 ** len(repeated) - 1) * 10 ** len(fixed))
+
+
 _NUMBERS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], Fraction]], ...] = (
     (re.compile(r"([-+]?)(\d+)"), lambda m: _signed(m, Fraction(int(m[2])))),
     (re.compile(r"([-+]?)(\d*\.\d+|\d+\.)"), lambda m: _signed(m, Fraction("0" + m[2] + "0"))),
     (re.compile(r"([-+]?)(?=0,|\d+,(?:\d\d?|\d{4,})$)(\d+),(\d+)"), lambda m: _signed(m, Fraction(f"{m[2]}.{m[3]}"))),
+    (
+        re.compile(r"([-+]?)(\d*)\.(\d*)\\overline\{(\d+)\}"),
+        lambda m: _signed(
+            m, Fraction(int((m[2] or "0") + m[3] + m[4]) - int((m[2] or "0") + m[3]), _nines(m[3], m[4]))
+        ),
+    ),
     (re.compile(r"([-+]?)(\d+)/(\d+)"), lambda m: _signed(m, Fraction(int(m[2]), int(m[3])))),
     (re.compile(r"([-+]?)\\frac\{?(\d+)\}\{(\d+)\}?"), lambda m: _signed(m, Fraction(int(m[2]), int(m[3])))),
     (re.compile(r"([-+]?)\\frac(\d)(\d)"), lambda m: _signed(m, Fraction(int(m[2]), int(m[3])))),
