@@ -209,7 +209,7 @@ for _ in range(10):
     if os.fork() == 0:
         break
 for _ in range(3):
-    attempt(threading.Thread(target=lambda: [0 for _ in iter(int, 1)], daemon=True).start)
+    attempt(threading.Thread(target=lambda: any(iter(int, 1)), daemon=True).start)
 while True:
     pass
 """,

@@ -9,12 +9,12 @@ import select
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from sandbox.leftovers import cache, owned_folder
 from sandbox.types import SandboxKind, SandboxUnavailable
 
 RECIPE = Path(__file__).with_name("image")
@@ -34,7 +34,7 @@ def image_name() -> str:
 
 def tree_path() -> Path:
     """Where `tree` puts the root folder of bubblewrap boxes."""
-    return _cache() / f"tree-{_recipe_hash()}"
+    return cache() / f"tree-{_recipe_hash()}"
 
 
 def prepare(kind: SandboxKind, say: Say) -> str:
@@ -56,11 +56,12 @@ def build(say: Say) -> str:
         return name
     wheels = _wheels(say)
     base = _base_image(say)
-    with tempfile.TemporaryDirectory(prefix="assay-image-") as context:
+    with _aside(cache() / "context") as context:
         shutil.copy(RECIPE / "Dockerfile", context)
-        shutil.copytree(wheels, Path(context, "wheels"))
+        shutil.copytree(wheels, context / "wheels")
         say(f"building {name} from {base}")
-        _run(["docker", "build", "--network", "none", "--build-arg", f"BASE={base}", "--tag", name, context])
+        _run(["docker", "build", "--network", "none", "--build-arg", f"BASE={base}", "--tag", name, str(context)])
+        shutil.rmtree(context)
     return name
 
 
@@ -108,7 +109,7 @@ def _export(image: str, root: Path) -> None:
 
 def _wheels(say: Say) -> Path:
     """The packages of requirements.txt, fetched once."""
-    path = _cache() / f"wheels-{_recipe_hash()}"
+    path = cache() / f"wheels-{_recipe_hash()}"
     if path.is_dir():
         return path
     tags = ARCHITECTURES.get(platform.machine())
@@ -169,7 +170,7 @@ def _speaks_within(process: subprocess.Popen[bytes], seconds: float) -> bool:
 
 def _base_tree(say: Say) -> Path:
     """A minimal Debian with python3, made once and used for the image and for the tree."""
-    path = _cache() / f"base-{SUITE}-{platform.machine()}"
+    path = cache() / f"base-{SUITE}-{platform.machine()}"
     if path.is_dir():
         return path
     _need("debootstrap", "debootstrap")
@@ -209,20 +210,14 @@ def _recipe_hash() -> str:
     return hashlib.sha256(text + platform.machine().encode()).hexdigest()[:12]
 
 
-def _cache() -> Path:
-    path = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "assay"
-    path.mkdir(parents=True, exist_ok=True)
-    return path
-
-
 @contextmanager
 def _aside(path: Path) -> Iterator[Path]:
     """A folder that gets its final name only once it is whole."""
-    made = Path(tempfile.mkdtemp(prefix=f"making-{path.name}-", dir=path.parent))
+    made = owned_folder(path.parent)
     made.chmod(0o755)
     try:
         yield made
-        if not path.exists():
+        if made.exists() and not path.exists():
             made.rename(path)
     finally:
         shutil.rmtree(made, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""What an earlier crash left behind: boxes and scratch folders that carry our name and whose owner is gone."""
+"""What carries our name outside of this process, so that what a crash left behind can be found and removed."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-
-SCRATCH_PREFIX = "assay-box-"
 
 
 @dataclass(frozen=True)
@@ -31,9 +29,16 @@ def owner_labels() -> list[str]:
     return ["assay.box=1", f"assay.host={_host()}", f"assay.pid={_pid_key(os.getpid())}"]
 
 
-def scratch_folder() -> str:
-    """A new folder for the runs of one bare box, named after its owner."""
-    return tempfile.mkdtemp(prefix=f"{SCRATCH_PREFIX}{_pid_key(os.getpid())}-")
+def owned_folder(parent: Path | None = None) -> Path:
+    """A new folder named after its owner, in `parent` or where temporary files go."""
+    return Path(tempfile.mkdtemp(prefix=f"assay-{_pid_key(os.getpid())}-", dir=parent))
+
+
+def cache() -> Path:
+    """Where what takes long to make is kept."""
+    path = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "assay"
+    path.mkdir(parents=True, exist_ok=True)
+    return path
 
 
 def ls() -> list[Leftover]:
@@ -67,10 +72,11 @@ def _containers() -> list[Leftover]:
 
 def _folders() -> list[Leftover]:
     found = []
-    for path in sorted(Path(tempfile.gettempdir()).glob(f"{SCRATCH_PREFIX}*-*-*")):
-        pid = "-".join(path.name.removeprefix(SCRATCH_PREFIX).split("-")[:2])
-        if path.is_dir() and path.stat().st_uid == os.getuid():
-            found.append(Leftover("folder", str(path), f"{_host()}:{pid}", _is_alive(pid)))
+    for parent in (Path(tempfile.gettempdir()), cache()):
+        for path in sorted(parent.glob("assay-*-*-*")):
+            pid = "-".join(path.name.split("-")[1:3])
+            if path.is_dir() and path.stat().st_uid == os.getuid() and pid.replace("-", "").isdigit():
+                found.append(Leftover("folder", str(path), f"{_host()}:{pid}", _is_alive(pid)))
     return found
 
 

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from sandbox.channel import BOOTSTRAP, INTERPRETER_FLAGS, Boot, WorkerBox
-from sandbox.leftovers import scratch_folder
+from sandbox.leftovers import owned_folder
 from sandbox.types import Limits, Preload
 
 
@@ -21,7 +21,7 @@ class ProcessBox(WorkerBox):
 
     def __init__(self, limits: Limits, preload: Sequence[Preload]) -> None:
         super().__init__(limits, preload)
-        self._scratch = scratch_folder()
+        self._scratch = str(owned_folder())
 
     def boot(self) -> Boot:
         path = [os.path.abspath(entry) for entry in sys.path]

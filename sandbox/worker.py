@@ -56,6 +56,7 @@ def main(boot: dict[str, Any]) -> None:
     """Serve jobs until stdin ends. `boot` says what kind of place this is; channel.py writes it."""
     _libc_prctl(PR_SET_DUMPABLE, 0)
     _libc_prctl(PR_SET_CHILD_SUBREAPER, 1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a run with our uid could send it: PID 1 gets what it handles
     sys.path.extend(boot["path"])
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # a thread of ours would not survive the fork
     if boot["cpus"]:
@@ -158,7 +159,7 @@ class _Run:
             if left <= 0:
                 self.reason = "timeout"
                 break
-            tick = min(left, WATCH_SECONDS if self.memory_bytes or pidfd < 0 else left)
+            tick = min(left, WATCH_SECONDS if self.memory_bytes or pidfd < 0 else 3600)
             for fd, _ in poll.poll(tick * 1000 + 0.5):
                 if fd == 0:
                     self.reason = "infrastructure"
@@ -365,6 +366,7 @@ def _child(
             os.dup2(100 + target, target, inheritable=target < 3)
         os.closerange(5, 1024)
         os.setsid()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         _give_up_rights(boot, uid, *amounts)
         folder = os.path.join(boot["scratch"][0], "work")
         os.mkdir(folder, 0o700)

@@ -204,7 +204,7 @@ def test_a_pool_says_what_it_is(pool: Pool, kind: SandboxKind) -> None:
 
 
 def test_prune_removes_only_what_is_dead(tmp_path: Path) -> None:
-    dead = Path("/tmp/assay-box-1-999-dead")
+    dead = Path("/tmp/assay-1-999-dead")
     dead.mkdir(exist_ok=True)
     other = Path("/tmp/assay-box-something-else")
     other.mkdir(exist_ok=True)
