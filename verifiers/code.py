@@ -165,8 +165,18 @@ def _job(spec: CodeSpec, test: Test, source: str) -> Program | Call:
     files = {name: text.encode() for name, text in spec.files.items()}
     if spec.kind == "function":
         assert spec.entry_point is not None, "read_spec let a function without entry_point through"
-        return Call(source, spec.entry_point, test.args or [], files)
+        return Call(source, _callable_name(spec.entry_point, source), test.args or [], files)
     return Program(source, (test.stdin or "").encode(), tuple(spec.args), files, spec.language)
+
+
+def _callable_name(entry_point: str, source: str) -> str:
+    """`Solution.name` where only the class defines it: a prelude's star imports may bring the bare name too."""
+    is_function = re.search(rf"^(?:async\s+)?def\s+{entry_point}\b", source, re.M)
+    is_method = re.search(rf"^[ \t]+def\s+{entry_point}\b", source, re.M) and _SOLUTION.search(source)
+    return f"Solution.{entry_point}" if is_method and not is_function else entry_point
+
+
+_SOLUTION = re.compile(r"^class\s+Solution\b", re.M)
 
 
 def _failure(spec: CodeSpec, test: Test, outcome: Outcome) -> tuple[Status, str] | None:

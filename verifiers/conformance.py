@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from verifiers.base import Example
+from verifiers.base import Example, Verifier
 from verifiers.plugins import load
 from verifiers.router import Router
 from verifiers.types import Problem, Status, Verdict
@@ -34,8 +34,12 @@ class Finding:
 
 
 def examine(name: str, router: Router) -> list[Finding]:
-    """Everything a verifier must do, tried out on its own examples. `SpecError` if there is none of that name."""
-    examples = list(load(name).examples)
+    """Everything a verifier must do, tried out on its own examples. `SpecError` if there is none of that name;
+    `SandboxUnavailable` if it needs boxes and there are none."""
+    verifier = load(name)
+    if type(verifier).judge is not Verifier.judge:
+        router.start()
+    examples = list(verifier.examples)
     if not examples:
         return [Finding("examples", False, f"{name} has none; give at least one that scores 1 and one that scores 0")]
     first = router.judge(_pairs(name, examples))
