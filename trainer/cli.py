@@ -30,7 +30,7 @@ DONE, FOUND_FAILURES, USER_MISTAKE, MACHINE_LACKS = 0, 1, 2, 3
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; exit code 0 done, 1 found failures, 2 the user's mistake, 3 the machine lacks something."""
-    arguments = _parser().parse_args(argv)
+    arguments = _parse(argv)
     signal.signal(signal.SIGTERM, _end)  # so that boxes are closed then, too
     run: Any = arguments.run
     with _one_line_errors():
@@ -156,6 +156,8 @@ def _verify(arguments: argparse.Namespace) -> int:
     if arguments.file:
         if arguments.out is None:
             raise Failure(USER_MISTAKE, "verify: --file needs --out FILE for the verdicts")
+        if not arguments.file.is_file():
+            raise Failure(USER_MISTAKE, f"{arguments.file}: no such file; --file takes one JSON object a line")
         judged = judge_file(arguments.file, arguments.out, sandbox=sandbox, on_verdict=_count)
         counts = "  ".join(f"{status.value} {count}" for status, count in sorted(judged.by_status.items()))
         mean = "none" if judged.mean_score is None else f"{judged.mean_score:.4f}"
@@ -311,6 +313,18 @@ def _exit(code: int, line: str) -> None:
 
 def _end(number: int, frame: FrameType | None) -> None:
     raise SystemExit(128 + number)
+
+
+def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Flags and `key=value` overrides may stand in any order, which argparse alone does not allow."""
+    parser = _parser()
+    arguments, rest = parser.parse_known_args(argv)
+    if hasattr(arguments, "overrides"):
+        arguments.overrides += [word for word in rest if "=" in word and not word.startswith("-")]
+        rest = [word for word in rest if word not in arguments.overrides]
+    if rest:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    return arguments
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,0 +1,209 @@
+"""The command as a user types it: exit codes, and one line for each mistake."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+import tiny
+
+ROOT = Path(__file__).parents[2]
+
+
+def assay(*arguments: str, cwd: Path, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "assay", *arguments]
+    settings = {**os.environ, "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1", **(environment or {})}
+    return subprocess.run(command, cwd=cwd, env=settings, capture_output=True, text=True, timeout=240, check=False)
+
+
+def fails(code: int, message: str, *arguments: str, cwd: Path, environment: Mapping[str, str] | None = None) -> None:
+    """The command ends with this code and exactly one line on stderr, which has this message in it."""
+    ended = assay(*arguments, cwd=cwd, environment=environment)
+    assert ended.returncode == code, ended.stderr
+    assert message in ended.stderr, ended.stderr
+    assert len(ended.stderr.strip().splitlines()) == 1, ended.stderr
+
+
+RECIPE = """
+steps = 2
+problems = 2
+[model.fresh]
+vocabulary = 320
+hidden = 64
+layers = 1
+heads = 2
+key_value_heads = 1
+intermediate = 64
+context = 512
+[data]
+name = "jsonl"
+path = "train.jsonl"
+[[sft]]
+name = "base"
+steps = 3
+batch = 4
+data = { name = "jsonl", path = "train.jsonl" }
+[sampling]
+group = 4
+max_new_tokens = 16
+[eval]
+data = { name = "jsonl", path = "held_out.jsonl" }
+samples = 2
+[checkpoints]
+every = 1
+"""
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """A folder with a recipe and its problems."""
+    (tmp_path / "own.toml").write_text(RECIPE)
+    tiny.write_problems(tmp_path / "train.jsonl", 20)
+    tiny.write_problems(tmp_path / "held_out.jsonl", 5, held_out=True)
+    return tmp_path
+
+
+def test_an_unknown_setting(place: Path) -> None:
+    fails(2, "own.toml: optim.learning_rate: no such setting", "train", "own.toml", "optim.learning_rate=1", cwd=place)
+
+
+def test_a_wrong_type(place: Path) -> None:
+    fails(2, "own.toml: steps: Input should be a valid integer", "train", "own.toml", "steps=many", cwd=place)
+
+
+def test_a_missing_recipe(place: Path) -> None:
+    fails(2, "nowhere.toml: no such recipe or file", "train", "nowhere.toml", cwd=place)
+
+
+def test_a_missing_model(place: Path) -> None:
+    recipe = (place / "own.toml").read_text().split("[model.fresh]")[0] + '[model]\npath = "./nowhere"\n'
+    (place / "own.toml").write_text(recipe + '[data]\nname = "jsonl"\npath = "train.jsonl"\n')
+    fails(2, "model: cannot load './nowhere'", "train", "own.toml", "sandbox.kind=process", cwd=place)
+
+
+def test_a_missing_model_of_an_evaluation(place: Path) -> None:
+    arguments = ("eval", "jsonl", "--model", "./nowhere", "data=held_out.jsonl", "sandbox.kind=process")
+    fails(2, "model: cannot load './nowhere'", *arguments, cwd=place)
+
+
+def test_a_broken_problem_line(place: Path) -> None:
+    with (place / "train.jsonl").open("a") as file:
+        file.write("{broken\n")
+    fails(2, "train.jsonl:21: not JSON", "train", "own.toml", cwd=place)
+
+
+def test_a_broken_spec(place: Path) -> None:
+    with (place / "train.jsonl").open("a") as file:
+        file.write(json.dumps({"id": "x", "prompt": "?", "verifier": "code", "spec": {"kind": "stdoi"}}) + "\n")
+    fails(2, "problem x: ", "train", "own.toml", cwd=place)
+
+
+def test_an_unknown_verifier(place: Path) -> None:
+    with (place / "train.jsonl").open("a") as file:
+        file.write(json.dumps({"id": "x", "prompt": "?", "verifier": "maths", "spec": {}}) + "\n")
+    fails(2, "verifier: 'maths' is not installed; installed are", "train", "own.toml", cwd=place)
+
+
+def test_docker_was_asked_for_and_no_engine_answers(place: Path) -> None:
+    environment = {"DOCKER_HOST": f"unix://{place}/no-engine.sock"}
+    arguments = ("train", "own.toml", "sandbox.kind=docker")
+    fails(
+        3, "no Docker engine answers; type: apt-get install docker.io", *arguments, cwd=place, environment=environment
+    )
+
+
+def test_an_unknown_problem_set(place: Path) -> None:
+    fails(2, "math5000: no such problem set", "eval", "math5000", "--model", "x", cwd=place)
+
+
+def test_an_evaluation_of_nothing(place: Path) -> None:
+    fails(2, "give either --model", "eval", "jsonl", "data=held_out.jsonl", cwd=place)
+
+
+def test_verify_without_a_target(place: Path) -> None:
+    fails(2, "--file needs --out", "verify", "--file", "train.jsonl", cwd=place)
+
+
+def test_verify_without_a_name(place: Path) -> None:
+    fails(2, "name a verifier", "verify", cwd=place)
+
+
+def test_verify_of_an_unknown_verifier(place: Path) -> None:
+    fails(2, "'maths' is not installed", "verify", "maths", "--sandbox", "process", cwd=place)
+
+
+def test_verify_of_a_missing_file(place: Path) -> None:
+    fails(2, "nowhere.jsonl: no such file", "verify", "--file", "nowhere.jsonl", "--out", "out.jsonl", cwd=place)
+
+
+def test_a_command_that_is_none() -> None:
+    ended = assay("trian", cwd=ROOT)
+    assert ended.returncode == 2
+    assert "invalid choice: 'trian'" in ended.stderr
+
+
+def test_verify_runs_a_verifiers_own_examples(place: Path) -> None:
+    ended = assay("verify", "math", "--sandbox", "process", cwd=place)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+
+
+def test_list_names_everything_with_its_origin(place: Path) -> None:
+    ended = assay("list", cwd=place)
+    assert ended.returncode == 0, ended.stderr
+    lines = [line.split()[:3] for line in ended.stdout.splitlines()]
+    for kind, name in (("verifier", "code"), ("verifier", "math"), ("verifier", "schema"), ("benchmark", "math500")):
+        assert [kind, name, "assay"] in lines, ended.stdout
+    assert any(line[:2] == ["recipe", "quickstart"] for line in lines), ended.stdout
+
+
+def test_doctor_says_what_this_machine_has(place: Path) -> None:
+    ended = assay("doctor", cwd=place)
+    assert ended.returncode in (0, 3), ended.stderr
+    for what in ("python", "machine", "torch", "vllm", "gpu", "docker", "bubblewrap"):
+        assert f" {what} " in ended.stdout, ended.stdout
+
+
+def test_sft_then_train_then_eval_with_vllm_and_a_killed_run_resumes(place: Path) -> None:
+    """The whole command line once, on real parts; the process box is asked for by name to be quick."""
+    ended = assay("sft", "own.toml", "sandbox.kind=process", cwd=place)
+    assert ended.returncode == 0, ended.stderr
+    assert (place / "runs/own/checkpoints/base/model.safetensors").exists()
+    ended = assay("train", "own.toml", "sandbox.kind=process", cwd=place)
+    assert ended.returncode == 0, ended.stderr
+    assert "resuming from runs/own/checkpoints/base" in ended.stdout
+    assert "step 2/2" in ended.stdout
+    summary = json.loads((place / "runs/own/summary.json").read_text())
+    assert summary["sampler"].startswith("vllm ")
+    model = "runs/own/checkpoints/000002"
+    options = ("data=held_out.jsonl", "max_new_tokens=16", "sandbox.kind=process", "cpu_cache_gib=1")
+    ended = assay("eval", "jsonl", "--model", model, "--n", "2", "--max-problems", "3", *options, cwd=place)
+    assert ended.returncode == 0, ended.stderr
+    report = json.loads((place / "runs/eval/held_out.json").read_text())
+    assert [len(problem["samples"]) for problem in report["problems"]] == [2, 2, 2]
+
+
+def test_stored_completions_are_judged_by_the_same_verifiers(place: Path) -> None:
+    rows = [json.loads(line) for line in (place / "held_out.jsonl").read_text().splitlines()]
+    lines = [{"id": row["id"], "completion": row["completion"]} for row in rows]
+    lines[0]["completion"] = "\\boxed{-1}"
+    (place / "stored.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    options = ("data=held_out.jsonl", "sandbox.kind=process", "--out", "report.json")
+    ended = assay("eval", "jsonl", "--completions", "stored.jsonl", *options, cwd=place)
+    assert ended.returncode == 0, ended.stderr
+    assert json.loads((place / "report.json").read_text())["score"]["mean"] == pytest.approx(0.8)
+
+
+def test_a_prompt_longer_than_the_context_scores_zero_and_is_counted(place: Path) -> None:
+    tiny.policy(model=tiny.MODEL.model_copy(update={"hidden": 64, "heads": 2})).save(place / "model")
+    with (place / "held_out.jsonl").open("a") as file:
+        long = {"id": "long", "prompt": "1+" * 300, "verifier": "math", "spec": {"answer": "1"}, "completion": ""}
+        file.write(json.dumps(long) + "\n")
+    options = ("data=held_out.jsonl", "max_new_tokens=16", "sandbox.kind=process", "cpu_cache_gib=1")
+    ended = assay("eval", "jsonl", "--model", "model", *options, cwd=place)
+    assert ended.returncode == 0, ended.stderr
+    assert "prompts_too_long 1  problems 6" in ended.stdout
