@@ -38,6 +38,8 @@ def boxes(text: str) -> list[tuple[int, int, str]]:
     r"""Every closed `\boxed{…}` or `\fbox{…}` that is in no other, as (start, end, content)."""
     found: list[tuple[int, int, str]] = []
     opened: list[re.Match[str]] = []
+    if not _OPEN_BOX.search(text):
+        return found
     for token in _BRACE.finditer(text):
         if token[0].endswith("{") and token[0] != "\\{":
             opened.append(token)
