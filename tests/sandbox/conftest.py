@@ -38,6 +38,12 @@ def have(kind: SandboxKind) -> None:
         pytest.skip(str(error))
 
 
+@pytest.fixture(scope="session")
+def docker() -> None:
+    """For tests of what only Docker has."""
+    have("docker")
+
+
 @pytest.fixture(scope="session", params=["docker", "bubblewrap", "process"])
 def kind(request: pytest.FixtureRequest) -> SandboxKind:
     have(request.param)

@@ -22,9 +22,11 @@ from sandbox import (
     SandboxConfig,
     SandboxKind,
     SandboxUnavailable,
+    image_name,
     list_leftovers,
     prune_leftovers,
 )
+from sandbox.leftovers import owner_labels
 
 SLOW = Program("import time\ntime.sleep(1.5)\nprint('done')")
 
@@ -191,9 +193,7 @@ def test_what_cannot_start_says_why(kind: SandboxKind, run: Any) -> None:
     run(pool.close())
 
 
-def test_a_missing_image_names_the_command(run: Any, walled_kind: SandboxKind) -> None:
-    if walled_kind != "docker":
-        pytest.skip("docker only")
+def test_a_missing_image_names_the_command(docker: None, run: Any) -> None:
     with pytest.raises(SandboxUnavailable, match="assay sandbox build"):
         run(Pool(SandboxConfig(kind="docker", image="assay-sandbox:nowhere")).start())
 
@@ -215,3 +215,23 @@ def test_prune_removes_only_what_is_dead(tmp_path: Path) -> None:
         assert other.exists()
     finally:
         other.rmdir()
+
+
+def test_prune_removes_a_dead_owners_container_and_no_other(docker: None) -> None:
+    host = next(label for label in owner_labels() if label.startswith("assay.host="))
+    names = {
+        "dead": [host, "assay.pid=1-999", "assay.box=1"],
+        "elsewhere": ["assay.host=x", "assay.pid=1-9", "assay.box=1"],
+    }
+    names |= {"unlabelled": ["assay.pid=1-999"]}
+    made = {}
+    try:
+        for name, labels in names.items():
+            words = [word for label in labels for word in ("--label", label)]
+            command = ["docker", "create", "--network", "none", *words, image_name(), "true"]
+            made[name] = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+        prune_leftovers()
+        listing = subprocess.run(["docker", "ps", "--all", "--quiet", "--no-trunc"], capture_output=True, text=True)
+        assert [name for name in made if made[name] in listing.stdout] == ["elsewhere", "unlabelled"]
+    finally:
+        subprocess.run(["docker", "rm", "--force", *made.values()], capture_output=True)
