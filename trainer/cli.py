@@ -178,6 +178,10 @@ def _sandbox(arguments: argparse.Namespace) -> int:
         _say(f"sandbox: {sandbox.prepare(arguments.sandbox, _say) or 'a bare process needs nothing'}")
         return DONE
     if arguments.action == "doctor":
+        if arguments.sandbox == "process":
+            raise Failure(
+                USER_MISTAKE, "sandbox doctor: a bare process isolates nothing, so the attacks would hit this machine"
+            )
         findings = asyncio.run(_check_box(sandbox.SandboxConfig(kind=arguments.sandbox)))
         for finding in findings:
             _say(f"{'ok ' if finding.passed else 'NO '} {finding.name:24} {finding.seen}")
