@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tomllib
 from importlib.metadata import distributions
 from pathlib import Path
@@ -28,7 +29,9 @@ def canonical(name: str) -> str:
 
 
 def installed() -> dict[str, str]:
-    return {canonical(found.metadata["Name"]): found.version for found in distributions()}
+    """Of this environment alone: setuptools adds a folder of its own to the path when it is imported."""
+    here = distributions(path=[sysconfig.get_path("purelib")])
+    return {canonical(found.metadata["Name"]): found.version for found in here}
 
 
 @pytest.mark.parametrize("name", LISTS)
@@ -69,6 +72,16 @@ def test_what_pyproject_asks_for_is_pinned(extra: str, name: str) -> None:
     asked = [*project["dependencies"], *project["optional-dependencies"][extra]]
     missing = {canonical(re.split(r"[<>=!~\[]", line)[0]) for line in asked} - set(pins(name))
     assert not missing, missing
+
+
+def test_every_box_judges_with_the_same_versions() -> None:
+    """The process box uses this environment's packages, the others those of the image."""
+    lines = (ROOT / "sandbox" / "image" / "requirements.txt").read_text().splitlines()
+    image = dict(line.split("==") for line in lines if "==" in line)
+    boxed = {canonical(name): version for name, version in image.items() if name != "pip"}
+    torn = {name: (version, pins("cpu").get(name)) for name, version in boxed.items()}
+    torn = {name: versions for name, versions in torn.items() if versions[0] != versions[1]}
+    assert not torn, f"(image, cpu.txt): {torn}"
 
 
 def test_this_environment_is_what_the_lists_say() -> None:
