@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,11 +22,13 @@ FAMILIES = ("math", "code", "schema")
 
 @dataclass(frozen=True, slots=True)
 class Worked:
-    """A problem and two demonstrations of answering it."""
+    """A problem and three demonstrations of answering it."""
 
     problem: Problem
     worked: str
     """A completion that thinks first and is right."""
+    slipped: str
+    """The same with a slip of the pen: one digit, word or truth value of the answer is another one."""
     hasty: str
     """A completion that does not think, and is nearly always wrong: what an unschooled model would blurt out."""
 
@@ -77,8 +80,20 @@ def _worked(family: str, kind: str, instance: _Instance) -> Worked:
         spec=instance.spec,
         tags={"family": family, "kind": kind},
     )
-    thoughts = "\n".join(instance.thoughts)
-    return Worked(problem, f"<think>{thoughts}</think>{instance.answer}", f"<think></think>{instance.blurted}")
+    thoughts = "<think>{}</think>".format("\n".join(instance.thoughts))
+    return Worked(
+        problem,
+        worked=f"{thoughts}{instance.answer}",
+        slipped=f"{thoughts}{_slip(random.Random(digest), instance.answer)}",
+        hasty=f"<think></think>{instance.blurted}",
+    )
+
+
+def _slip(rng: random.Random, answer: str) -> str:
+    place = rng.choice(list(re.finditer(r"\d|true|false|(?<=['\"])[a-z]+(?=['\"])", answer)))
+    others = "0123456789" if place[0].isdigit() else ("true", "false") if place[0] in ("true", "false") else _WORDS
+    other = rng.choice([word for word in others if word != place[0]])
+    return f"{answer[: place.start()]}{other}{answer[place.end() :]}"
 
 
 # Math: whole numbers, judged by the number in the box.
@@ -104,20 +119,25 @@ def _chain(rng: random.Random) -> _Instance:
 
 
 def _product(rng: random.Random) -> _Instance:
-    """A product of two small numbers, then one sum or difference."""
-    a, b, c = rng.randint(2, 5), rng.randint(2, 9), rng.randint(1, 9)
-    sign, value = rng.choice([("+", a * b + c), *([("-", a * b - c)] if a * b >= c else [])])
-    return _number(
-        f"Compute {a}*{b}{sign}{c}.", [f"{a}*{b}={a * b}", f"{a * b}{sign}{c}={value}"], value, blurted=a * b
-    )
+    """A product of two small numbers, before or after what is added to it, or before what is taken from it."""
+    a, b, c = rng.randint(2, 5), rng.randint(2, 5), rng.randint(1, 9)
+    product = a * b
+    forms = [
+        (f"{a}*{b}+{c}", f"{product}+{c}", product + c),
+        (f"{c}+{a}*{b}", f"{product}+{c}", product + c),
+        (f"{a}*{b}-{c}", f"{product}-{c}", product - c),
+    ]
+    written, step, value = rng.choice([form for form in forms if form[2] >= 0])
+    return _number(f"Compute {written}.", [f"{a}*{b}={product}", f"{step}={value}"], value, blurted=product)
 
 
 def _missing(rng: random.Random) -> _Instance:
-    """The addend that a sum of three lacks."""
-    a, b, gap = rng.randint(1, 9), rng.randint(1, 9), rng.randint(1, 9)
-    total = a + b + gap
-    thoughts = [f"{total}-{a}={total - a}", f"{total - a}-{b}={gap}"]
-    return _number(f"Find x in {a}+x+{b}={total}.", thoughts, gap, blurted=total)
+    """The addend that a sum lacks, first or last."""
+    known, gap = rng.randint(1, 9), rng.randint(1, 9)
+    left, right = rng.choice([(str(known), "x"), ("x", str(known))])
+    total = known + gap
+    prompt = f"Find x in {left}+{right}={total}."
+    return _number(prompt, [f"{total}-{known}={gap}"], gap, blurted=total, key=f"{known}+x={total}")
 
 
 def _larger(rng: random.Random) -> _Instance:
@@ -151,7 +171,7 @@ def _function(
 
 def _line(rng: random.Random) -> _Instance:
     """A straight line through two points; all points of one line share its side of the split."""
-    a, b, x = rng.randint(2, 9), rng.randint(0, 29), rng.randint(0, 1)
+    a, b, x = rng.randint(2, 9), rng.randint(0, 9), rng.randint(0, 1)
     low, high = a * x + b, a * (x + 1) + b
     return _function(
         f"Write f(x), a line with f({x})={low} and f({x + 1})={high}.",
