@@ -1,4 +1,7 @@
-"""Your own problems: a JSON object a line: "prompt" or "messages", "verifier", "spec"; "id", "tags", "completion"."""
+"""Your own problems, one JSON object a line.
+
+Fields: "prompt" or "messages", "verifier", "spec"; and, if you like, "id", "tags", "completion".
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Run a benchmark: the same sampler, router and verifiers as in training, so a score and a reward are one thing."""
+"""Run a benchmark by the sampler, router and verifiers of training, so that a score and a reward are one thing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people see of a run: a line a step, the table at the end, the picture of the curve, the metrics behind them."""
+"""What people see of a run: a line a step, a table, a picture of the curve; and the metrics behind them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where sampling and judging meet: each completion is judged as soon as it is finished, while others are sampled."""
+"""Where sampling and judging meet: a completion is judged as soon as it is finished, while others are sampled."""
 
 from __future__ import annotations
 

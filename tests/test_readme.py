@@ -1,0 +1,125 @@
+"""The README's commands exist and run; its example of a verifier is built, installed and used as it stands there."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+
+
+def blocks(language: str) -> list[str]:
+    return [text for found, text in BLOCKS if found == language]
+
+
+def block(language: str, containing: str) -> str:
+    found = [text for text in blocks(language) if containing in text]
+    assert len(found) == 1, f"{len(found)} {language} blocks with {containing!r}"
+    return found[0]
+
+
+def commands(program: str) -> list[list[str]]:
+    lines = [line.split("#")[0].split() for text in blocks("sh") for line in text.splitlines()]
+    return [words[1:] for words in lines if words and words[0] == program]
+
+
+def assay(*arguments: str, cwd: Path, path: Path | None = None) -> subprocess.CompletedProcess[str]:
+    python_path = os.pathsep.join(map(str, [ROOT, *([path] if path else [])]))
+    environment = {**os.environ, "PYTHONPATH": python_path, "HF_HUB_OFFLINE": "1"}
+    command = [sys.executable, "-m", "assay", *arguments]
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=240, check=False)
+
+
+@pytest.fixture(scope="module")
+def plugin(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The README's plugin, installed as its command says, into a folder of its own."""
+    source, target = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("target")
+    (source / "pyproject.toml").write_text(block("toml", "assay-palindrome"))
+    (source / "palindrome.py").write_text(block("python", "class Palindrome"))
+    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation"]
+    subprocess.run([*install, "--target", str(target), "."], cwd=source, check=True, timeout=120)
+    return target
+
+
+def test_the_make_targets_exist() -> None:
+    targets = {words[0] for words in commands("make")}
+    targets |= set(re.findall(r"`make\s+(\w+)", README))
+    assert targets >= {"quickstart", "test", "setup"}
+    for target in sorted(targets):
+        subprocess.run(["make", "--dry-run", target], cwd=ROOT, capture_output=True, check=True, timeout=60)
+
+
+def test_every_command_is_one_that_the_program_has(tmp_path: Path) -> None:
+    verbs = {words[0] for words in commands("assay")}
+    assert verbs >= {"train", "eval", "verify", "sandbox", "list"}
+    for verb in sorted(verbs):
+        ended = assay(verb, "--help", cwd=tmp_path)
+        assert ended.returncode == 0, ended.stderr
+
+
+def test_the_verifier_example_is_short_installs_and_passes(plugin: Path, tmp_path: Path) -> None:
+    lines = [line for line in block("python", "class Palindrome").splitlines() if line.strip()]
+    assert len(lines) < 20, len(lines)
+    ended = assay("verify", "palindrome", cwd=tmp_path, path=plugin)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    ended = assay("list", cwd=tmp_path, path=plugin)
+    assert re.search(r"^verifier +palindrome +assay-palindrome 0.1$", ended.stdout, re.MULTILINE), ended.stdout
+
+
+def test_own_problems_and_the_plugin_are_judged(plugin: Path, tmp_path: Path) -> None:
+    completions = {
+        "sum-1": "So it is \\boxed{42}.",
+        "add-1": "```python\ndef add(a, b):\n    return a + b\n```",
+        "json-1": '{"age": 30}',
+        "p": "level",
+    }
+    rows = [json.loads(line) for text in blocks("json") for line in text.splitlines()]
+    rows.append({"id": "p", "verifier": "palindrome", "spec": {"length": 5}})
+    assert [row["id"] for row in rows] == list(completions)
+    with (tmp_path / "completions.jsonl").open("w") as file:
+        for row in rows:
+            row = {key: row[key] for key in ("id", "verifier", "spec")}
+            file.write(json.dumps({**row, "completion": completions[row["id"]]}) + "\n")
+    command = next(words for words in commands("assay") if "--file" in words)
+    ended = assay(*command, cwd=tmp_path, path=plugin)
+    assert ended.returncode == 0, ended.stderr
+    verdicts = [json.loads(line) for line in (tmp_path / "verdicts.jsonl").read_text().splitlines()]
+    assert [(verdict["id"], verdict["score"]) for verdict in verdicts] == [(name, 1.0) for name in completions]
+
+
+def test_the_training_example_runs_on_own_data(tmp_path: Path) -> None:
+    """As in the README but for the size: a tiny model stands for the hub's, and two steps for two hundred."""
+    sys.path.insert(0, str(ROOT / "tests" / "trainer"))
+    import tiny
+
+    model = tiny.MODEL.model_copy(update={"hidden": 64, "heads": 2, "context": 512})
+    tiny.policy(model=model).save(tmp_path / "model")
+    (tmp_path / "my-run.toml").write_text(block("toml", "my-run.toml"))
+    (tmp_path / "problems.jsonl").write_text(block("json", "sum-1"))
+    command = next(words for words in commands("assay") if words[0] == "train")
+    smaller = ("model.path=./model", "steps=2", "problems=3", "sampling.max_new_tokens=16", "sampling.group=2")
+    ended = assay(*command, *smaller, cwd=tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    assert (tmp_path / "runs/my-run/summary.json").exists()
+    shutil.rmtree(tmp_path / "runs")
+
+
+def test_the_house_in_the_readme_is_the_house_there_is() -> None:
+    tree = block("", "sandbox/types.py" if "sandbox/types.py" in README else "types.py")
+    named = set(re.findall(r"^ *([\w./-]+\.(?:py|toml))\b", tree, re.MULTILINE))
+    there = {
+        path.name for room in ("sandbox", "verifiers", "benchmarks", "trainer") for path in (ROOT / room).rglob("*.py")
+    }
+    there.discard("__init__.py")
+    missing, gone = there - named, {name for name in named if name.endswith(".py")} - there - {"assay.py"}
+    assert not missing, f"not in the README's picture: {sorted(missing)}"
+    assert not gone, f"in the README's picture and not there: {sorted(gone)}"
