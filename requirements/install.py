@@ -210,7 +210,7 @@ class Stamp:
 
     def __init__(self, name: str, made_from: bytes = b""):
         self.path = VENV / f"assay-{name}.stamp"
-        self.text = hashlib.sha256(made_from + sys.version.encode()).hexdigest()
+        self.text = hashlib.sha256(made_from).hexdigest()
 
     def is_there(self) -> bool:
         return self.path.exists() and self.path.read_text() == self.text
