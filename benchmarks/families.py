@@ -107,12 +107,13 @@ def _number(prompt: str, thoughts: Sequence[str], answer: int, blurted: int, key
 
 
 def _chain(rng: random.Random) -> _Instance:
-    """Sums and differences from left to right, never below zero."""
+    """Sums and differences from left to right, never below 0 or above 20."""
     first = value = rng.randint(1, 9)
     written, thoughts = str(first), list[str]()
     for _ in range(rng.randint(2, 3)):
         term = rng.randint(1, 9)
-        sign, result = ("-", value - term) if value >= term and rng.random() < 0.5 else ("+", value + term)
+        possible = [("-", value - term)] * (value >= term) + [("+", value + term)] * (value + term <= 20)
+        sign, result = rng.choice(possible)
         thoughts.append(f"{value}{sign}{term}={result}")
         written, value = f"{written}{sign}{term}", result
     return _number(f"Compute {written}.", thoughts, value, blurted=first)
@@ -120,7 +121,7 @@ def _chain(rng: random.Random) -> _Instance:
 
 def _product(rng: random.Random) -> _Instance:
     """A product of two small numbers, before or after what is added to it, or before what is taken from it."""
-    a, b, c = rng.randint(2, 5), rng.randint(2, 5), rng.randint(1, 9)
+    a, b, c = rng.randint(2, 5), rng.randint(2, 4), rng.randint(1, 9)
     product = a * b
     forms = [
         (f"{a}*{b}+{c}", f"{product}+{c}", product + c),
@@ -170,16 +171,16 @@ def _function(
 
 
 def _line(rng: random.Random) -> _Instance:
-    """A straight line through two points; all points of one line share its side of the split."""
-    a, b, x = rng.randint(2, 9), rng.randint(0, 9), rng.randint(0, 1)
-    low, high = a * x + b, a * (x + 1) + b
+    """A straight line through two points; however they are told, one line has its side of the split."""
+    a, b = rng.randint(2, 9), rng.randint(0, 9)
+    told = rng.sample([f"f(0)={b}", f"f(1)={a + b}"], 2)
     return _function(
-        f"Write f(x), a line with f({x})={low} and f({x + 1})={high}.",
-        [f"{high}-{low}={a}", f"{low}-{x * a}={b}"],
+        f"Write f(x), a line with {told[0]} and {told[1]}.",
+        [f"{a + b}-{b}={a}"],
         f"def f(x):\n    return {a}*x+{b}\n",
-        f"def f(x):\n    return {low}*x+{high}\n",
+        f"def f(x):\n    return {a + b}*x+{b}\n",
         lambda x: a * x + b,
-        [(x,), (x + 1,), (5,), (7,), (-3,), (100,)],
+        [(0,), (1,), (5,), (7,), (-3,), (100,)],
         key=f"{a}*x+{b}",
     )
 
