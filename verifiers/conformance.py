@@ -15,7 +15,7 @@ HOSTILE = {
     "white space": " \n\t ",
     "a megabyte of text": "word 17 " * 131_072,
     "a megabyte of brackets": "[{(" * 349_525,
-    "a megabyte without spaces": "9" * 1_048_576,
+    "a megabyte without spaces": "1" + "9" * 1_048_575,
     "control characters": "".join(map(chr, range(32))) * 100,
     "half a surrogate pair": "answer \ud800 \\boxed{1}",
     "a thought that never ends": "<think>" * 1000,
