@@ -6,12 +6,14 @@ from benchmarks.families import FAMILIES, draw
 from benchmarks.types import ProblemError, ProblemSet, ProblemSource
 
 DEFAULT_COUNT = 900
+STYLES = ("worked", "slipped", "hasty")
 
 
 def load(source: ProblemSource) -> ProblemSet:
     """`max_problems` problems drawn from `seed`; split is held_out (default) or train, and the two share no instance.
 
-    Each has two completions that may be imitated: "worked" thinks first and is right, "hasty" does neither.
+    Each has three completions that may be imitated: "worked" thinks first and is right, "slipped" thinks and then writes
+    one thing of the answer wrong, "hasty" does not think and is nearly always wrong.
     """
     split = source.split or "held_out"
     if split not in ("train", "held_out"):
@@ -26,8 +28,5 @@ def load(source: ProblemSource) -> ProblemSet:
         "families",
         "1",
         tuple(worked.problem for worked in mixed),
-        {
-            "worked": {worked.problem.id: worked.worked for worked in mixed},
-            "hasty": {worked.problem.id: worked.hasty for worked in mixed},
-        },
+        {style: {worked.problem.id: getattr(worked, style) for worked in mixed} for style in STYLES},
     )

@@ -99,7 +99,7 @@ def test_synthetic_families_take_turns_and_keep_their_sides(tmp_path: Path) -> N
     held_out = load(ProblemSource(name="families", max_problems=300))
     assert [problem.verifier for problem in train.problems[:6]] == ["math", "code", "schema"] * 2
     assert not {problem.prompt for problem in train.problems} & {problem.prompt for problem in held_out.problems}
-    assert set(train.completions) == {"worked", "hasty"}
+    assert set(train.completions) == {"worked", "slipped", "hasty"}
     with pytest.raises(ProblemError, match="expected train or held_out"):
         load(ProblemSource(name="families", split="test"))
 
