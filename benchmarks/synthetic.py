@@ -12,8 +12,8 @@ STYLES = ("worked", "slipped", "hasty")
 def load(source: ProblemSource) -> ProblemSet:
     """`max_problems` problems drawn from `seed`; split is held_out (default) or train, and the two share no instance.
 
-    Each has three completions that may be imitated: "worked" thinks first and is right, "slipped" thinks and then writes
-    one thing of the answer wrong, "hasty" does not think and is nearly always wrong.
+    Each has three completions that may be imitated: "worked" thinks first and is right, "slipped" thinks and then
+    writes one thing of the answer wrong, "hasty" does not think and is nearly always wrong.
     """
     split = source.split or "held_out"
     if split not in ("train", "held_out"):

@@ -15,7 +15,7 @@ from trainer.rollout import Judge, roll_out
 from trainer.sampler import Draw, Sampler
 from trainer.text import Codec
 from trainer.types import Completion, Group
-from verifiers import Problem, Verdict
+from verifiers import Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +141,6 @@ def subset(problems: ProblemSet, count: int) -> ProblemSet:
     return ProblemSet(problems.name, problems.version, problems.problems[:count])
 
 
-def as_row(evaluated: Evaluated) -> dict[str, float]:
-    """Mean score by verifier and over all."""
-    return {**{name: evaluated.estimate(name).mean for name in evaluated.verifiers}, "all": evaluated.estimate().mean}
-
-
 def _judged(group: Group) -> list[float]:
     if not group.completions:
         return [0.0]
@@ -172,9 +167,3 @@ def _samples(completions: Iterable[Completion], verdicts: Iterable[Verdict]) -> 
             "answer": verdict.answer,
             "detail": verdict.detail,
         }
-
-
-def too_long(problems: Sequence[Problem], codec: Codec, limit: int) -> tuple[list[Problem], int]:
-    """The problems whose prompts have at most `limit` tokens, and how many have more."""
-    kept = [problem for problem in problems if len(codec.encode_prompt(problem.prompt)) <= limit]
-    return kept, len(problems) - len(kept)

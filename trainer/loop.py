@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import random
 import time
 from collections.abc import Sequence
@@ -61,9 +62,13 @@ def take(problems: Sequence[Problem], step: int, count: int, *, seed: int) -> li
     chosen = []
     for position in range(step * count, (step + 1) * count):
         epoch, index = divmod(position, len(problems))
-        order = random.Random(f"{seed}/{epoch}").sample(range(len(problems)), len(problems))
-        chosen.append(problems[order[index]])
+        chosen.append(problems[_order(len(problems), seed, epoch)[index]])
     return chosen
+
+
+@functools.lru_cache(maxsize=2)
+def _order(count: int, seed: int, epoch: int) -> list[int]:
+    return random.Random(f"{seed}/{epoch}").sample(range(count), count)
 
 
 def sample(

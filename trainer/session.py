@@ -14,7 +14,7 @@ from benchmarks import ProblemError
 from trainer import checkpoint, fresh, report
 from trainer.checkpoint import Progress
 from trainer.config import RunConfig, SupervisedStage
-from trainer.evaluate import Evaluated, evaluate, subset, too_long
+from trainer.evaluate import Evaluated, evaluate, subset
 from trainer.policy import Policy, UpdateStats
 from trainer.record import RunDirectory
 from trainer.rollout import Judge, Rollout
@@ -81,14 +81,16 @@ class Session:
     def usable(self, problems: Sequence[Problem]) -> list[Problem]:
         """The problems whose prompts are not too long; how many are, is said."""
         limit = self.config.max_prompt_tokens
-        kept, dropped = too_long(problems, self.policy.codec, limit)
-        if dropped:
-            report.say(f"{dropped} of {len(problems)} prompts have more than {limit} tokens: left out")
-        if not kept:
+        lengths = [len(self.policy.codec.encode_prompt(problem.prompt)) for problem in problems]
+        fitting = [length for length in lengths if length <= limit]
+        if len(fitting) < len(lengths):
+            report.say(
+                f"{len(lengths) - len(fitting)} of {len(lengths)} prompts have more than {limit} tokens: left out"
+            )
+        if not fitting:
             raise ProblemError(f"data: every prompt has more than max_prompt_tokens = {limit}")
-        longest = max(len(self.policy.codec.encode_prompt(problem.prompt)) for problem in kept)
-        check_context(self.policy.context, longest, self.config.sampling.max_new_tokens)
-        return kept
+        check_context(self.policy.context, max(fitting), self.config.sampling.max_new_tokens)
+        return [problem for problem, length in zip(problems, lengths, strict=True) if length <= limit]
 
     def record(
         self,
