@@ -119,17 +119,22 @@ def _chain(rng: random.Random) -> _Instance:
     return _number(f"Compute {written}.", thoughts, value, blurted=first)
 
 
+_THINGS = ("apples", "coins", "eggs", "nuts", "pens", "shells")
+
+
 def _product(rng: random.Random) -> _Instance:
-    """A product of two small numbers, before or after what is added to it, or before what is taken from it."""
+    """A product of two small numbers in words, then a sum or a difference; the same numbers lie on one side."""
     a, b, c = rng.randint(2, 5), rng.randint(2, 4), rng.randint(1, 9)
     product = a * b
-    forms = [
-        (f"{a}*{b}+{c}", f"{product}+{c}", product + c),
-        (f"{c}+{a}*{b}", f"{product}+{c}", product + c),
-        (f"{a}*{b}-{c}", f"{product}-{c}", product - c),
-    ]
-    written, step, value = rng.choice([form for form in forms if form[2] >= 0])
-    return _number(f"Compute {written}.", [f"{a}*{b}={product}", f"{step}={value}"], value, blurted=product)
+    possible = [("more", "+", product + c)] + [("lost", "-", product - c)] * (product >= c)
+    what, sign, value = rng.choice(possible)
+    return _number(
+        f"{a} bags of {b} {rng.choice(_THINGS)}, {c} {what}: how many?",
+        [f"{a}*{b}={product}", f"{product}{sign}{c}={value}"],
+        value,
+        blurted=product,
+        key=f"{a}*{b}{sign}{c}",
+    )
 
 
 def _missing(rng: random.Random) -> _Instance:
