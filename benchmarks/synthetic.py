@@ -6,6 +6,8 @@ from benchmarks.families import FAMILIES, draw
 from benchmarks.types import ProblemError, ProblemSet, ProblemSource
 
 DEFAULT_COUNT = 900
+TRAIN_TURNS = ("math", "code", "math", "schema")
+"""Arithmetic has the most to learn, so it comes twice; in the held-out half all count the same."""
 STYLES = ("worked", "slipped", "hasty")
 
 
@@ -21,9 +23,13 @@ def load(source: ProblemSource) -> ProblemSet:
     if source.path is not None:
         raise ProblemError(f"families: path: found {source.path!r}; these problems are made, not read")
     count = source.max_problems or DEFAULT_COUNT
-    each = -(-count // len(FAMILIES))
-    drawn = [draw(family, each, seed=source.seed, held_out=split == "held_out") for family in FAMILIES]
-    mixed = [worked for turn in zip(*drawn, strict=True) for worked in turn][:count]
+    turns = TRAIN_TURNS if split == "train" else FAMILIES
+    rounds = -(-count // len(turns))
+    drawn = {
+        family: iter(draw(family, rounds * turns.count(family), seed=source.seed, held_out=split == "held_out"))
+        for family in FAMILIES
+    }
+    mixed = [next(drawn[family]) for _ in range(rounds) for family in turns][:count]
     return ProblemSet(
         "families",
         "1",

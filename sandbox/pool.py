@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from sandbox.bubblewrap import BubblewrapBox, find_tree
+from sandbox.cache import OutcomeCache
 from sandbox.channel import WorkerBox
 from sandbox.docker import DockerBox, Engine, find_engine, find_image
 from sandbox.image import image_name
@@ -24,14 +25,16 @@ class Pool:
     """As many boxes of one kind as may run at once, all with the same modules preloaded.
 
     A box is made for one size (memory, files, processes). A job of another size takes a box that fits, or has one
-    made in place of one that does not, so a pool is quickest when its jobs have the same limits.
+    made in place of one that does not, so a pool is quickest when its jobs have the same limits. With `cache_bytes` the
+    outcomes of equal jobs are remembered in that much memory, and an equal job runs once.
     """
 
-    def __init__(self, config: SandboxConfig, *, preload: Sequence[Preload] = ()) -> None:
+    def __init__(self, config: SandboxConfig, *, preload: Sequence[Preload] = (), cache_bytes: int = 0) -> None:
         self.reason = "not started"
         """Why this kind of box was chosen, for people."""
         self._config = config
         self._preload = tuple(preload)
+        self._cache = OutcomeCache(cache_bytes) if cache_bytes else None
         self._num_slots = config.slots or len(os.sched_getaffinity(0))
         self._turns = asyncio.Semaphore(self._num_slots)
         self._free_slots = list(range(self._num_slots))
@@ -83,6 +86,11 @@ class Pool:
         `Ending.INFRASTRUCTURE`. Raises `SandboxUnavailable` when no box can be brought up.
         """
         limits = limits or Limits()
+        if self._cache is not None:
+            return await self._cache.outcome(job, limits, lambda: self._run(job, limits))
+        return await self._run(job, limits)
+
+    async def _run(self, job: Job, limits: Limits) -> Outcome:
         await self.start()
         async with self._turns:
             try:

@@ -31,6 +31,7 @@ DONE, FOUND_FAILURES, USER_MISTAKE, MACHINE_LACKS = 0, 1, 2, 3
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; exit code 0 done, 1 found failures, 2 the user's mistake, 3 the machine lacks something."""
     arguments = _parse(argv)
+    prepare_process()
     signal.signal(signal.SIGTERM, _end)  # so that boxes are closed then, too
     run: Any = arguments.run
     with _one_line_errors():
@@ -61,7 +62,6 @@ def _train(arguments: argparse.Namespace) -> int:
         with RunDirectory.open(RUNS, config, text) as run:
             router.start()
             print(f"run: {run.path}   sandbox: {router.sandbox_description}", flush=True)
-            prepare_process()
             from trainer.loop import RunStopped, train
             from trainer.sampler import WeightMismatch
 
@@ -85,7 +85,6 @@ def _sft(arguments: argparse.Namespace) -> int:
     with Router(config.sandbox) as router, RunDirectory.open(RUNS, config, text) as run:
         if config.eval:
             router.start()
-        prepare_process()
         from trainer.session import Session
 
         with Session(config, run, router, _make_sampler(config)) as session:
@@ -104,7 +103,6 @@ def _eval(arguments: argparse.Namespace) -> int:
     config = read_eval({key: value for key, value in flags.items() if value is not None}, arguments.overrides)
     problems = benchmarks.load(config.source)
     out = arguments.out or RUNS / "eval" / f"{problems.name}.json"
-    prepare_process()
     from trainer import evaluate
     from trainer.record import write_whole
 
@@ -165,7 +163,7 @@ def _verify(arguments: argparse.Namespace) -> int:
         return FOUND_FAILURES if judged.num_unjudged else DONE
     if arguments.name is None:
         raise Failure(USER_MISTAKE, "verify: name a verifier (see assay list), or give --file IN.jsonl --out OUT.jsonl")
-    with Router(sandbox) as router:
+    with Router(sandbox, cache_bytes=0) as router:  # each completion is judged twice, and must come out the same
         findings = examine(arguments.name, router)
     print(report(findings))
     return DONE if all(finding.is_right for finding in findings) else FOUND_FAILURES

@@ -18,6 +18,9 @@ from verifiers.types import Problem, SpecError, Status, Verdict
 MAX_IN_FLIGHT = 64
 """Completions being judged at a time; the boxes themselves are fewer, and queue what they are given."""
 
+CACHE_BYTES = 64 * 2**20
+"""Memory for the outcomes of equal jobs, in each pool."""
+
 CLOSE_SECONDS = 30.0
 """How long closing waits for boxes to go."""
 
@@ -28,11 +31,19 @@ class Router:
     """Sends each completion to its problem's verifier, and owns the boxes they use.
 
     Thread-safe. Boxes start with `start`, or with the first completion that needs one. Close it, or use `with`: boxes
-    outlive neither. Completions still in flight when it closes are cancelled.
+    outlive neither. Completions still in flight when it closes are cancelled. What runs in boxes is run once for equal
+    answers, unless `cache_bytes` is 0.
     """
 
-    def __init__(self, sandbox: SandboxConfig | None = None, *, max_in_flight: int = MAX_IN_FLIGHT) -> None:
+    def __init__(
+        self,
+        sandbox: SandboxConfig | None = None,
+        *,
+        max_in_flight: int = MAX_IN_FLIGHT,
+        cache_bytes: int = CACHE_BYTES,
+    ) -> None:
         self._sandbox = sandbox or SandboxConfig()
+        self._cache_bytes = cache_bytes
         self._max_in_flight = max_in_flight
         self._verifiers: dict[str, Verifier] = {}
         self._lock = threading.RLock()
@@ -150,7 +161,7 @@ class Router:
             if self._is_closed:
                 raise RuntimeError("this Router is closed")
             if self._boxes is None:
-                self._boxes = _boxes(self._sandbox)
+                self._boxes = _boxes(self._sandbox, self._cache_bytes)
                 self._loop = asyncio.new_event_loop()
                 self._thread = threading.Thread(target=self._loop.run_forever, name="assay-router", daemon=True)
                 self._thread.start()
@@ -161,12 +172,12 @@ class Router:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
 
 
-def _boxes(sandbox: SandboxConfig) -> Boxes:
+def _boxes(sandbox: SandboxConfig, cache_bytes: int) -> Boxes:
     inside = {plugin.verifier.inside for plugin in plugins.installed() if plugin.verifier is not None}
     preload = [Preload(path.stem, path) for path in sorted(path for path in inside if path is not None)]
     return Boxes(
-        programs=Pool(sandbox),
-        checks=Pool(sandbox, preload=preload),
+        programs=Pool(sandbox, cache_bytes=cache_bytes),
+        checks=Pool(sandbox, preload=preload, cache_bytes=cache_bytes),
         plugins=Pool(SandboxConfig(kind="process", slots=sandbox.slots), preload=[Preload("verifiers.plugins")]),
     )
 

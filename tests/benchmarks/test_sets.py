@@ -97,7 +97,8 @@ def test_gsm8k_refuses_an_answer_without_a_final_line(tmp_path: Path) -> None:
 def test_synthetic_families_take_turns_and_keep_their_sides(tmp_path: Path) -> None:
     train = load(ProblemSource(name="families", split="train", max_problems=300, seed=1))
     held_out = load(ProblemSource(name="families", max_problems=300))
-    assert [problem.verifier for problem in train.problems[:6]] == ["math", "code", "schema"] * 2
+    assert [problem.verifier for problem in train.problems[:4]] == ["math", "code", "math", "schema"]
+    assert [problem.verifier for problem in held_out.problems[:6]] == ["math", "code", "schema"] * 2
     assert not {problem.prompt for problem in train.problems} & {problem.prompt for problem in held_out.problems}
     assert set(train.completions) == {"worked", "slipped", "hasty"}
     with pytest.raises(ProblemError, match="expected train or held_out"):
