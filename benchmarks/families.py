@@ -126,7 +126,7 @@ def _product(rng: random.Random) -> _Instance:
     """A product of two small numbers in words, then a sum or a difference; the same numbers lie on one side."""
     a, b, c = rng.randint(2, 5), rng.randint(2, 4), rng.randint(1, 9)
     product = a * b
-    possible = [("more", "+", product + c)] + [("lost", "-", product - c)] * (product >= c)
+    possible = [("more", "+", product + c)] * (product + c <= 20) + [("lost", "-", product - c)] * (product >= c)
     what, sign, value = rng.choice(possible)
     return _number(
         f"{a} bags of {b} {rng.choice(_THINGS)}, {c} {what}: how many?",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 import torch
@@ -56,7 +57,8 @@ def _tokenizer(config: FreshModel, texts: Iterable[str]) -> PreTrainedTokenizerF
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    bpe.train_from_iterator(texts, trainer)
+    tags = re.compile("|".join(map(re.escape, THINKING)))  # tokens of their own: no merges are to be spent on them
+    bpe.train_from_iterator((part for text in texts for part in tags.split(text)), trainer)
     bpe.add_tokens(THINKING)
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=bpe, eos_token=END, pad_token=PAD)
     tokenizer.chat_template = CHAT_TEMPLATE

@@ -31,15 +31,14 @@ def supervise(
 
 
 def texts(problems: ProblemSet) -> list[str]:
-    """Prompts and completions of a set, for learning a tokenizer."""
-    prompts = [
-        p.prompt if isinstance(p.prompt, str) else "\n".join(m["content"] for m in p.prompt) for p in problems.problems
-    ]
-    return [
-        *prompts,
-        *(text for style in problems.completions.values() for text in style.values()),
-        "user\nassistant\n",
-    ]
+    """Prompts, one completion of each, and the words of the chat template, for learning a tokenizer."""
+    found = []
+    for problem in problems.problems:
+        prompt = problem.prompt
+        turns = [prompt] if isinstance(prompt, str) else [message["content"] for message in prompt]
+        completions = [style[problem.id] for style in problems.completions.values() if problem.id in style]
+        found += [*turns, *completions[:1], "user\n", "assistant\n"]
+    return found
 
 
 def _demonstrations(
