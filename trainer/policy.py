@@ -35,7 +35,8 @@ class Policy:
     """A Hugging Face causal language model under training."""
 
     def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
-        self.model, self.tokenizer = model, tokenizer
+        self.model, self.tokenizer = model.to(_device()), tokenizer
+        self.model.eval()  # no dropout, also while learning: on policy the ratio is exactly 1
         self.codec = Codec(tokenizer, stop_ids(getattr(model.generation_config, "eos_token_id", None)))
         self.version = 0
         """Updates by reinforcement learning so far; stamped on every completion."""
@@ -49,7 +50,7 @@ class Policy:
             model = AutoModelForCausalLM.from_pretrained(path, dtype=getattr(torch, dtype), attn_implementation="sdpa")
         except (OSError, ValueError) as error:
             raise missing_model(path, error) from error
-        return cls(model.to(_device()), tokenizer)
+        return cls(model, tokenizer)
 
     def save(self, folder: Path) -> None:
         """Write weights and tokenizer in the Hugging Face layout."""
@@ -100,7 +101,6 @@ class Policy:
             raise AssertionError("update before begin")
         num_tokens = num_tokens or sum(len(row.completion) for row in rows)
         sums = torch.zeros(5, dtype=torch.float64)
-        self.model.train()
         for batch in pack(rows, max_tokens=max_tokens, pad=self.codec.pad_id, device=self.model.device):
             logprob, entropy = self._forward(batch, temperature=temperature)
             part = clipped_loss(
@@ -123,7 +123,6 @@ class Policy:
         if self.optimizer is None:
             raise AssertionError("imitate before begin")
         num_tokens, total = sum(len(row.completion) for row in rows), 0.0
-        self.model.train()
         for batch in pack(rows, max_tokens=max_tokens, pad=self.codec.pad_id, device=self.model.device):
             logprob, _ = self._forward(batch, temperature=1.0)
             loss = -logprob.sum() / num_tokens
