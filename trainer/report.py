@@ -170,7 +170,7 @@ def table(found: dict[str, Any]) -> None:
             beside = f" ({greedy:.3f})" if greedy is not None else ""
             cells.append(f"{f'{scores[column]:.3f} [{low:.3f} {high:.3f}]{beside}':28}")
         label = f"after {found['steps']} steps" if name == last else name
-        say(f"{label:16}" + "".join(cells))
+        say((f"{label:16}" + "".join(cells)).rstrip())
     start, best = found["gain_over_start"], found["gain_over_best_supervised"]
     say(f"reinforcement learning added {_signed(start)} to the stage it started from,")
     say(f"and ended {_signed(best)} against the best supervised stage ({found['best_supervised']}).")
