@@ -25,17 +25,9 @@ class Evaluated:
     problems: ProblemSet
     draw: Draw
     groups: Sequence[Group]
-    """One for each problem, in order; a problem whose prompt did not fit has no completions."""
-
-    @property
-    def means(self) -> dict[str, float]:
-        """Mean score of each problem, by id; one whose prompt was too long scores 0, one never judged is left out."""
-        means = {}
-        for group in self.groups:
-            scores = _judged(group)
-            if scores:
-                means[group.problem.id] = sum(scores) / len(scores)
-        return means
+    """One for each problem, in order; some may have no completions."""
+    absence: str = "prompts_too_long"
+    """Why a problem has no completions, as it is counted."""
 
     def estimate(self, verifier: str | None = None) -> Estimate:
         """Mean score over problems, of all or of one verifier's."""
@@ -52,11 +44,11 @@ class Evaluated:
         return sum(lengths) / max(1, len(lengths))
 
     def counts(self) -> dict[str, int]:
-        """What happened to how many completions, and how many prompts were too long for the model."""
+        """What happened to how many completions, and how many problems have none."""
         statuses = Counter(verdict.status.value for group in self.groups for verdict in group.verdicts)
         truncated = sum(completion.finish == "length" for group in self.groups for completion in group.completions)
-        too_long = sum(not group.completions for group in self.groups)
-        return {**statuses, "truncated": truncated, "prompts_too_long": too_long, "problems": len(self.groups)}
+        absent = sum(not group.completions for group in self.groups)
+        return {**statuses, "truncated": truncated, self.absence: absent, "problems": len(self.groups)}
 
     def report(self) -> dict[str, Any]:
         """Everything, for programs."""
@@ -91,7 +83,7 @@ def evaluate(
 
 
 def evaluate_stored(problems: ProblemSet, judge: Judge, completions: Mapping[str, Sequence[str]]) -> Evaluated:
-    """Judge completions that were sampled elsewhere: problem id to texts."""
+    """Judge completions that were sampled elsewhere: problem id to texts. A problem that has none scores 0, counted."""
     groups = []
     pending = [
         (problem, [(text, judge.submit(problem, text)) for text in completions.get(problem.id, ())])
@@ -101,7 +93,8 @@ def evaluate_stored(problems: ProblemSet, judge: Judge, completions: Mapping[str
         made = [Completion((), (), (), text, "stop", 0, 0.0) for text, _ in pairs]
         groups.append(Group(problem, made, [future.result() for _, future in pairs]))
     count = max((len(group.completions) for group in groups), default=0)
-    return Evaluated(problems, Draw(count=count, max_new_tokens=0, temperature=0.0, seed=0), groups)
+    draw = Draw(count=count, max_new_tokens=0, temperature=0.0, seed=0)
+    return Evaluated(problems, draw, groups, absence="without_completion")
 
 
 def read_completions(path: Path, problems: ProblemSet) -> dict[str, list[str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -205,10 +204,6 @@ def draw_curve(config: RunConfig, run: RunDirectory, evaluations: dict[str, Any]
     figure.tight_layout()
     figure.savefig(target, dpi=120)
     pyplot.close(figure)
-
-
-def warn(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 def _scores(report: dict[str, Any]) -> dict[str, float]:

@@ -14,7 +14,11 @@ from verifiers import Problem, Verdict
 
 
 class Judge(Protocol):
-    """The part of a router that a rollout needs."""
+    """The part of a router that a run needs."""
+
+    @property
+    def sandbox_description(self) -> str:
+        """Which box runs the programs."""
 
     def submit(self, problem: Problem, completion: str) -> Future[Verdict]:
         """Judge one completion in the background."""

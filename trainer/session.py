@@ -121,7 +121,7 @@ class Session:
         self._evaluate_fully(after)
         stages = [stage.name for stage in self.config.sft] or [self._before]
         evaluations = {name: found for name in [*stages, after] if (found := self._read(name))}
-        sandbox = getattr(self._judge, "sandbox_description", "none")
+        sandbox = self._judge.sandbox_description
         summary = report.summary(self.config, self.run, evaluations, self.sampler.description, sandbox)
         report.draw_curve(self.config, self.run, evaluations, self.run.path / "curve.png")
         report.table(summary)

@@ -191,11 +191,13 @@ def test_stored_completions_are_judged_by_the_same_verifiers(place: Path) -> Non
     rows = [json.loads(line) for line in (place / "held_out.jsonl").read_text().splitlines()]
     lines = [{"id": row["id"], "completion": row["completion"]} for row in rows]
     lines[0]["completion"] = "\\boxed{-1}"
+    del lines[1]  # a problem without a completion scores 0 and is counted
     (place / "stored.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     options = ("data=held_out.jsonl", "sandbox.kind=process", "--out", "report.json")
     ended = assay("eval", "jsonl", "--completions", "stored.jsonl", *options, cwd=place)
     assert ended.returncode == 0, ended.stderr
-    assert json.loads((place / "report.json").read_text())["score"]["mean"] == pytest.approx(0.8)
+    assert json.loads((place / "report.json").read_text())["score"]["mean"] == pytest.approx(0.6)
+    assert "without_completion 1  problems 5" in ended.stdout
 
 
 def test_a_prompt_longer_than_the_context_scores_zero_and_is_counted(place: Path) -> None:
