@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from benchmarks import ProblemSet
     from sandbox import Finding as BoxFinding
     from sandbox import SandboxConfig
-    from trainer.config import EvalConfig, RunConfig
+    from trainer.config import RunConfig
+    from trainer.eval_config import EvalConfig
     from trainer.evaluate import Evaluated
     from trainer.session import MakeSampler
     from verifiers import Router, Verdict
@@ -109,8 +110,9 @@ def _plan(arguments: argparse.Namespace) -> int:
 
 def _sft(arguments: argparse.Namespace) -> int:
     import benchmarks
-    from trainer.config import ConfigError, read_config
+    from trainer.config import read_config
     from trainer.record import RunDirectory
+    from trainer.settings import ConfigError
     from verifiers import Router
 
     config, text = read_config(arguments.recipe, arguments.overrides)
@@ -132,7 +134,7 @@ def _sft(arguments: argparse.Namespace) -> int:
 
 def _eval(arguments: argparse.Namespace) -> int:
     import benchmarks
-    from trainer.config import read_eval
+    from trainer.eval_config import read_eval
     from verifiers import Router
 
     flags = {"name": arguments.name, "model": arguments.model, "completions": arguments.completions}
@@ -378,7 +380,7 @@ def _one_line_errors() -> Iterator[None]:
     """Turn the mistakes that have a name into one line and an exit code; a bug keeps its traceback."""
     from benchmarks import ProblemError
     from sandbox import SandboxUnavailable, SlotsError
-    from trainer.config import ConfigError
+    from trainer.settings import ConfigError
     from verifiers import SpecError
 
     try:

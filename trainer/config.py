@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from benchmarks import ProblemSource
 from sandbox import SandboxConfig
-
-T = TypeVar("T", bound=BaseModel)
-
-
-class ConfigError(ValueError):
-    """A mistake in a run's settings: the message says where, what was found and what would be right."""
-
-
-class Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+from trainer.settings import ConfigError, Table, validated
 
 
 class FreshModel(Table):
@@ -78,7 +68,7 @@ class SupervisedStage(Table):
 
     name: str = Field(pattern=r"[a-z0-9_]+")
     data: ProblemSource
-    styles: dict[str, float] = {"worked": 1.0}
+    styles: dict[str, float] = Field(default_factory=lambda: {"worked": 1.0})
     """Which of the set's styles of completion to imitate, with their shares; shares add up to 1."""
     steps: int = Field(ge=1)
     batch: int = Field(32, ge=1)
@@ -194,47 +184,6 @@ class RunConfig(Table):
         return self.problems * self.sampling.group
 
 
-class EvalConfig(Table):
-    """One `assay eval`."""
-
-    name: str
-    """Of the problem set, as `assay list` shows it."""
-    data: str | None = None
-    """A local file of the set's form, instead of the hub."""
-    split: str | None = None
-    max_problems: int | None = Field(None, ge=1)
-    options: dict[str, Any] = Field(default_factory=dict)
-    """What this set alone can be asked for; on the command line `window=2024-08..2025-01` is enough."""
-    model: str | None = None
-    """A Hugging Face hub name or a local folder."""
-    completions: Path | None = None
-    """A .jsonl file of {"id", "completion"} lines to judge, instead of a model."""
-    n: int = Field(1, ge=1)
-    """Completions for each problem."""
-    temperature: float | None = Field(None, ge=0)
-    """Default: 0 (greedy) for one completion a problem, 1 for several."""
-    top_p: float = Field(1.0, gt=0, le=1)
-    max_new_tokens: int = Field(1024, ge=1)
-    seed: int = Field(0, ge=0)
-    gpu_memory: float = Field(0.9, gt=0, lt=1)
-    cpu_cache_gib: int = Field(4, ge=1)
-    sandbox: SandboxConfig = SandboxConfig()
-
-    @model_validator(mode="after")
-    def _one_source(self) -> EvalConfig:
-        if (self.model is None) == (self.completions is None):
-            raise ValueError("give either --model (a folder or a hub name) or --completions FILE")
-        if self.n > 1 and self.temperature == 0:
-            raise ValueError(f"temperature: 0 makes all n = {self.n} completions the same; use n = 1 or a temperature")
-        return self
-
-    @property
-    def source(self) -> ProblemSource:
-        return ProblemSource(
-            name=self.name, path=self.data, split=self.split, max_problems=self.max_problems, options=self.options
-        )
-
-
 def recipes() -> dict[str, Path]:
     """The recipes that ship with the package, by name."""
     folder = Path(str(resources.files("trainer"))) / "recipes"
@@ -256,78 +205,4 @@ def read_config(recipe: str, overrides: Sequence[str] = ()) -> tuple[RunConfig, 
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path.name}: not valid TOML: {error}") from None
     values.setdefault("name", path.stem)
-    return _validated(RunConfig, path.name, values, overrides), text
-
-
-def read_eval(values: dict[str, Any], overrides: Sequence[str]) -> EvalConfig:
-    """The settings of one `assay eval` from its flags and `key=value` overrides; raises `ConfigError`.
-
-    A key that is no setting, nor nearly one, is an option of the problem set, which refuses what it does not know.
-    """
-    settings = [*EvalConfig.model_fields]
-    keys = [override.partition("=")[0].partition(".")[0] for override in overrides]
-    are_settings = [key in settings or bool(difflib.get_close_matches(key, settings, n=1)) for key in keys]
-    return _validated(
-        EvalConfig, "eval", values,
-        [text if is_setting else f"options.{text}" for text, is_setting in zip(overrides, are_settings, strict=True)],
-    )  # fmt: skip
-
-
-def _validated(model: type[T], where: str, values: dict[str, Any], overrides: Sequence[str]) -> T:
-    for override in overrides:
-        set_value(values, override)
-    try:
-        return model.model_validate(values)
-    except ValidationError as error:
-        raise ConfigError(_one_line(where, error, model)) from None
-
-
-def set_value(values: dict[str, Any], override: str) -> None:
-    """Put what a `key=value` says, its value as TOML or else as text, into nested tables; raises `ConfigError`."""
-    key, equals, text = override.partition("=")
-    if not equals or not key:
-        raise ConfigError(f"{override}: an override looks like key=value, for example optim.lr=3e-6")
-    try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        value = text
-    place: Any = values
-    *path, last = key.split(".")
-    for name in path:
-        place = place[int(name)] if isinstance(place, list) and name.isdigit() else place.setdefault(name, {})
-        if not isinstance(place, dict | list):
-            raise ConfigError(f"{override}: {name} is a single value, not a table")
-    if isinstance(place, list):
-        raise ConfigError(f"{override}: name the entry by its number, for example sft.0.steps=100")
-    place[last] = value
-
-
-def _one_line(file: str, error: ValidationError, model: type[BaseModel]) -> str:
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"]) or "the file"
-    if first["type"] == "extra_forbidden":
-        *table, name = (str(part) for part in first["loc"])
-        fields = _fields(model, table)
-        close = difflib.get_close_matches(name, fields, n=1)
-        hint = f"; did you mean {close[0]}?" if close else ""
-        return f"{file}: {where}: no such setting; [{'.'.join(table) or 'top level'}] has {', '.join(fields)}{hint}"
-    if first["type"] == "missing":
-        return f"{file}: {where}: missing; it must be set"
-    message = first["msg"].removeprefix("Value error, ")
-    if first["type"] == "value_error":
-        return f"{file}: {where}: {message}" if first["loc"] else f"{file}: {message}"
-    return f"{file}: {where}: {message}; found {first['input']!r}"
-
-
-def _fields(model: type[BaseModel], table: Sequence[str]) -> list[str]:
-    """Names of the settings in a table, by walking the models' annotations."""
-    for name in table:
-        if name.isdigit():
-            continue
-        annotation = model.model_fields[name].annotation
-        candidates = [annotation, *getattr(annotation, "__args__", ())]
-        nested = [c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)]
-        if not nested:
-            return []
-        model = nested[0]
-    return list(model.model_fields)
+    return validated(RunConfig, path.name, values, overrides), text

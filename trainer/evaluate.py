@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import Estimate, ProblemSet, clustered_mean
-from trainer.config import ConfigError
 from trainer.rollout import Judge, roll_out
 from trainer.sampler import Draw, Sampler
+from trainer.settings import ConfigError
 from trainer.text import Codec
 from trainer.types import Completion, Group
 from verifiers import Verdict

@@ -24,7 +24,7 @@ import benchmarks
 from benchmarks import ProblemError, ProblemSet
 from sandbox import Pool, SandboxConfig, SandboxUnavailable, SlotsError
 from trainer import fresh, memory, probe
-from trainer.config import ConfigError, RunConfig, SupervisedStage
+from trainer.config import RunConfig, SupervisedStage
 from trainer.kernels.backend import uses_triton
 from trainer.loop import take
 from trainer.memory import Device, SamplerMemory, Shape, UpdateMemory
@@ -32,6 +32,7 @@ from trainer.probe import Speed
 from trainer.record import refuse_other_settings
 from trainer.sampler import check_context
 from trainer.session import MakeSampler
+from trainer.settings import ConfigError
 from trainer.supervise import texts
 from trainer.text import Codec, describe
 from verifiers import Problem, Router, SpecError

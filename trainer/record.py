@@ -18,7 +18,8 @@ from typing import Any
 import pyarrow
 import pyarrow.parquet
 
-from trainer.config import ConfigError, RunConfig
+from trainer.config import RunConfig
+from trainer.settings import ConfigError
 from trainer.types import Group
 
 ROLLOUT_SCHEMA = pyarrow.schema(

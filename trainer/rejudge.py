@@ -19,10 +19,11 @@ from typing import Any, TextIO
 import pyarrow.parquet
 from pydantic import ValidationError
 
-from trainer.config import ConfigError, RunConfig, set_value
+from trainer.config import RunConfig
 from trainer.kernels import AdvantageMode
 from trainer.objective import advantages_of
 from trainer.rollout import Judge
+from trainer.settings import ConfigError, set_value
 from verifiers import Problem, Router, SpecError, Status, Verdict
 
 AHEAD = 256

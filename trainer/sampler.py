@@ -9,8 +9,8 @@ from typing import Protocol
 
 import torch
 
-from trainer.config import ConfigError
 from trainer.policy import Policy
+from trainer.settings import ConfigError
 from trainer.text import Codec
 from trainer.types import Completion
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from transformers import AutoConfig, AutoTokenizer, GenerationConfig
 
-from trainer.config import ConfigError
+from trainer.settings import ConfigError
 from verifiers import Message
 
 

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from trainer.config import ConfigError, read_config, read_eval, recipes
+from trainer.config import read_config, recipes
+from trainer.eval_config import read_eval
+from trainer.settings import ConfigError
 
 GOOD = """
 steps = 1

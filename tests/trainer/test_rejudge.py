@@ -13,11 +13,11 @@ import pytest
 import tiny
 
 from trainer.cli import main
-from trainer.config import ConfigError
 from trainer.loop import train
 from trainer.record import RunDirectory
 from trainer.rejudge import AHEAD, Comparison, Groups, Stored, StoredRun, rejudge
 from trainer.sampler import PlainSampler
+from trainer.settings import ConfigError
 from trainer.types import Completion, Group
 from verifiers import Problem, Router, Status, Verdict
 

@@ -14,12 +14,13 @@ import pyarrow.parquet
 import pytest
 import tiny
 
-from trainer.config import ConfigError, RunConfig
+from trainer.config import RunConfig
 from trainer.loop import RunStopped, take, train
 from trainer.policy import Policy
 from trainer.record import ROLLOUT_SCHEMA, RunDirectory, read_lines
 from trainer.rollout import Judge
 from trainer.sampler import PlainSampler, WeightMismatch
+from trainer.settings import ConfigError
 from verifiers import Problem, Status, Verdict
 
 
