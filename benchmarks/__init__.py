@@ -11,9 +11,11 @@ from benchmarks.metrics import (
     mean_majority_at_k,
     mean_pass_at_k,
     mean_score,
+    mean_share,
     paired_difference,
     pass_at_k,
     sign_test,
+    standard_error,
     wilson,
 )
 from benchmarks.types import ProblemError, ProblemSet, ProblemSource
@@ -33,8 +35,10 @@ __all__ = [
     "mean_majority_at_k",
     "mean_pass_at_k",
     "mean_score",
+    "mean_share",
     "paired_difference",
     "pass_at_k",
     "sign_test",
+    "standard_error",
     "wilson",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 Z95 = 1.959963984540054
@@ -74,25 +74,44 @@ def _shares(rivals: Sequence[int], silent: int, drawn: int, votes: int) -> Fract
 
 
 def mean_pass_at_k(counts: Sequence[tuple[int, int]], k: int) -> Estimate:
-    """pass@k over problems, each given as (samples, correct ones), with the interval over problems."""
-    return _normal([pass_at_k(samples, correct, k) for samples, correct in counts])
+    """pass@k over problems, each given as (samples, correct ones), with the interval of `mean_share`."""
+    return mean_share([pass_at_k(samples, correct, k) for samples, correct in counts])
 
 
 def mean_majority_at_k(problems: Sequence[Sequence[tuple[str | None, bool]]], k: int) -> Estimate:
-    """majority@k over problems, each given as its samples, with the interval over problems."""
-    return _normal([majority_at_k(samples, k) for samples in problems])
+    """majority@k over problems, each given as its samples, with the interval of `mean_share`."""
+    return mean_share([majority_at_k(samples, k) for samples in problems])
 
 
 def mean_score(scores: Sequence[Sequence[float]]) -> Estimate:
-    """Mean over problems of each one's mean score, with Wilson's interval where each has one sample of 0 or 1.
+    """Mean over problems of each one's mean score, with the interval of `mean_share`.
 
-    Else the interval is that of `clustered_mean`. A problem without scores (all of its samples unjudged) is in
-    neither the mean nor the interval.
+    A problem without scores (all of its samples unjudged) is in neither the mean nor the interval.
     """
-    judged = [samples for samples in scores if samples]
-    if judged and all(len(samples) == 1 and samples[0] in (0, 1) for samples in judged):
-        return wilson(sum(samples[0] == 1 for samples in judged), len(judged))
-    return clustered_mean(judged)
+    return mean_share([math.fsum(samples) / len(samples) for samples in scores if samples])
+
+
+def mean_share(values: Sequence[float]) -> Estimate:
+    """Mean of one value in 0..1 for each problem, with Wilson's interval where each is 0 or 1.
+
+    That is so with one sample a problem, and where the samples of each agree: the normal interval would be empty where
+    all problems do. Else it is the normal one (of `clustered_mean`), held within 0..1. Nan for no problems.
+    """
+    if not values:
+        return Estimate(math.nan, math.nan, math.nan)
+    if all(value in (0, 1) for value in values):
+        return wilson(sum(value == 1 for value in values), len(values))
+    found = _normal(values)
+    return replace(found, low=max(0.0, found.low), high=min(1.0, found.high))
+
+
+def standard_error(values: Sequence[float]) -> float:
+    """Of the mean of one value for each problem: sd / sqrt(N), sd with N - 1; 0 for a single problem, nan for none."""
+    if not values:
+        return math.nan
+    mean = math.fsum(values) / len(values)
+    squares = math.fsum((value - mean) ** 2 for value in values)
+    return math.sqrt(squares / (len(values) - 1) / len(values)) if len(values) > 1 else 0.0
 
 
 def mean_by_tag(problems: Sequence[tuple[Mapping[str, str], Sequence[float]]], tag: str) -> dict[str, Estimate]:
@@ -121,12 +140,22 @@ class Comparison:
 
     difference: Estimate
     """Mean over problems of (after - before); its interval is over problems, and narrower than two runs' own."""
-    better: int
-    """Problems whose mean score is higher after."""
-    worse: int
+    changes: Mapping[str, float]
+    """Of each problem that both judged: its mean score after less that before."""
+    left_out: tuple[str, ...]
+    """Problems that either run has no score for."""
     p_value: float
     """Chance of a split of `better` and `worse` at least as uneven, were both as likely: McNemar's exact test for one
     sample a problem, the sign test for several."""
+
+    @property
+    def better(self) -> int:
+        """Problems whose mean score is higher after."""
+        return sum(change > 0 for change in self.changes.values())
+
+    @property
+    def worse(self) -> int:
+        return sum(change < 0 for change in self.changes.values())
 
 
 def compare(after: Mapping[str, Sequence[float]], before: Mapping[str, Sequence[float]]) -> Comparison:
@@ -140,10 +169,12 @@ def compare(after: Mapping[str, Sequence[float]], before: Mapping[str, Sequence[
             f"compare: {len(strangers)} problems are in one run only; {strangers[0]} is not in the {which}"
         )
     both = [name for name in after if after[name] and before[name]]
+    left_out = tuple(name for name in after if not (after[name] and before[name]))
     means = [[math.fsum(run[name]) / len(run[name]) for name in both] for run in (after, before)]
-    changes = [a - b for a, b in zip(*means, strict=True)]
-    better, worse = sum(change > 0 for change in changes), sum(change < 0 for change in changes)
-    return Comparison(paired_difference(*means), better, worse, sign_test(better, worse))
+    changes = {name: a - b for name, a, b in zip(both, *means, strict=True)}
+    signs = [change > 0 for change in changes.values() if change]
+    p_value = sign_test(sum(signs), len(signs) - sum(signs))
+    return Comparison(paired_difference(*means), changes, left_out, p_value)
 
 
 def sign_test(better: int, worse: int) -> float:
@@ -168,7 +199,5 @@ def _normal(values: Sequence[float]) -> Estimate:
     count = len(values)
     if count == 0:
         return Estimate(math.nan, math.nan, math.nan)
-    mean = math.fsum(values) / count
-    variance = math.fsum((value - mean) ** 2 for value in values) / (count - 1) if count > 1 else 0.0
-    half = Z95 * math.sqrt(variance / count)
+    mean, half = math.fsum(values) / count, Z95 * standard_error(values)
     return Estimate(mean, mean - half, mean + half)

@@ -18,6 +18,7 @@ from benchmarks import (
     paired_difference,
     pass_at_k,
     sign_test,
+    standard_error,
     wilson,
 )
 
@@ -125,11 +126,30 @@ def test_an_interval_holds_the_truth_as_often_as_it_says() -> None:
     assert 0.92 <= held / 400 <= 0.98, held
 
 
-def test_one_sample_a_problem_has_wilsons_interval_and_several_or_partial_ones_do_not() -> None:
+def test_problems_all_right_or_all_wrong_have_wilsons_interval_and_others_do_not() -> None:
     assert mean_score([[1.0], [0.0], []]) == wilson(1, 2)
-    assert mean_score([[1.0], [0.5]]) == clustered_mean([[1.0], [0.5]])
-    assert mean_score([[1.0, 1.0], [0.0]]) == clustered_mean([[1.0, 1.0], [0.0]])
+    assert mean_score([[1.0, 1.0], [0.0]]) == wilson(1, 2)
+    assert mean_score([[0.5], [0.75]]) == clustered_mean([[0.5], [0.75]])
+    assert mean_score([[1.0, 0.0], [0.5]] * 3) == clustered_mean([[1.0, 0.0], [0.5]] * 3)
     assert math.isnan(mean_score([[]]).mean)
+
+
+def test_a_score_of_all_problems_is_not_claimed_to_be_certain() -> None:
+    """The normal interval of 30 problems that all four samples solve is 1..1; Wilson's low end is n / (n + 1.96^2)."""
+    got = mean_score([[1.0] * 4] * 30)
+    assert (got.mean, got.high, got.low) == pytest.approx((1.0, 1.0, 30 / (30 + 1.959963984540054**2)))
+
+
+def test_an_interval_of_scores_stays_within_0_and_1() -> None:
+    """Means 0.9, 1, 1: mean 29/30, sd 0.1 / sqrt(3), half width 1.96 * 0.1 / 3."""
+    got = mean_score([[1] * 9 + [0], [1], [1]])
+    assert (got.low, got.high) == pytest.approx((29 / 30 - 1.959963984540054 / 30, 1.0))
+    assert mean_score([[1] + [0] * 9, [0], [0]]).low == 0.0
+
+
+def test_the_standard_error_by_hand() -> None:
+    assert standard_error([0.0, 0.5, 1.0]) == pytest.approx(0.5 / math.sqrt(3))
+    assert standard_error([0.3]) == 0.0 and math.isnan(standard_error([]))
 
 
 def test_slices_by_a_tag() -> None:
@@ -145,6 +165,9 @@ def test_a_comparison_by_hand() -> None:
     after = {f"p{n}": [float(n != 7 and n != 9)] for n in range(10)}
     got = compare(after, before)
     assert (got.better, got.worse) == (7, 1)
+    assert {name: change for name, change in got.changes.items() if change} == {
+        **{f"p{n}": 1.0 for n in range(7)}, "p7": -1.0,
+    }  # fmt: skip
     assert got.difference.mean == pytest.approx(0.6)
     # Differences: seven 1, one -1, two 0; variance (8 - 10 * 0.36) / 9 = 0.4889.
     assert got.difference.high - got.difference.mean == pytest.approx(1.959963984540054 * math.sqrt(0.4888888889 / 10))
@@ -155,6 +178,7 @@ def test_a_comparison_by_hand() -> None:
 def test_a_comparison_of_several_samples_leaves_out_what_was_not_judged() -> None:
     got = compare({"a": [1, 0], "b": [1, 1], "c": []}, {"a": [0, 0], "b": [1, 1], "c": [1, 1]})
     assert (got.better, got.worse, got.difference.mean, got.p_value) == (1, 0, 0.25, 1.0)
+    assert (got.changes, got.left_out) == ({"a": 0.5, "b": 0.0}, ("c",))
     with pytest.raises(ValueError, match="2 problems are in one run only; a is not in the second"):
         compare({"a": [1]}, {"b": [1]})
 
@@ -197,7 +221,12 @@ def test_majority_at_k_by_hand() -> None:
 
 
 def test_means_over_problems_of_what_is_counted_by_subsets() -> None:
-    """Two problems at 1 and 0: mean 0.5, sd sqrt(0.5), half width 1.96 / 2."""
-    sure, hopeless = [("4", True)] * 3, [("5", False)] * 3
+    """Problems of 3 and of 0 or 1 right of 3: pass@2 is 1 and 0, or 2/3; majority@2 1 and 0, or (1/2 + 1/2 + 0) / 3."""
+    sure, hopeless, odd = [("4", True)] * 3, [("5", False)] * 3, [("4", True), ("5", False), ("5", False)]
     for got in (mean_majority_at_k([sure, hopeless], 2), mean_pass_at_k([(3, 3), (3, 0)], 2)):
-        assert (got.mean, got.high) == pytest.approx((0.5, 0.5 + 1.959963984540054 / 2))
+        assert got == wilson(1, 2)
+    passes, votes = mean_pass_at_k([(3, 3), (3, 1)] * 4, 2), mean_majority_at_k([sure, odd] * 4, 2)
+    # Four of 1 and four of x: sd (1 - x) / 2 * sqrt(8 / 7), so the half width is 1.96 (1 - x) / (2 sqrt(7)).
+    for got, other in ((passes, 2 / 3), (votes, 1 / 3)):
+        half = 1.959963984540054 * (1 - other) / (2 * math.sqrt(7))
+        assert (got.mean, got.low) == pytest.approx(((1 + other) / 2, (1 + other) / 2 - half))
