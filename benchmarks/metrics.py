@@ -44,12 +44,11 @@ def majority_at_k(samples: Sequence[tuple[str | None, bool]], k: int) -> float:
         raise ValueError(f"majority_at_k: k = {k} needs at least k samples a problem, found {len(samples)}")
     right = sum(is_right for _, is_right in samples)
     wrong = Counter(answer for answer, is_right in samples if not is_right and answer is not None)
-    silent = len(samples) - right - wrong.total()
+    rivals, silent = list(wrong.values()), len(samples) - right - wrong.total()
+    if k == len(samples):  # one subset: the vote itself, without counting through them all
+        return 1 / (1 + rivals.count(right)) if right and right >= max(rivals, default=0) else 0.0
     won = sum(
-        (
-            math.comb(right, votes) * _shares(list(wrong.values()), silent, k - votes, votes)
-            for votes in range(1, k + 1)
-        ),
+        (math.comb(right, votes) * _shares(rivals, silent, k - votes, votes) for votes in range(1, min(k, right) + 1)),
         start=Fraction(0),
     )
     return float(won / math.comb(len(samples), k))

@@ -1,0 +1,207 @@
+"""The report of an eval as pages for people: Markdown tables, and one HTML page with every sample."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from trainer.page import Table, page, text
+from trainer.record import write_whole
+from trainer.second_opinion import SecondOpinion, second_opinions
+
+Report = Mapping[str, Any]
+"""As trainer/evaluate.py writes it, where its keys are told."""
+Interval = Mapping[str, Any]
+"""{"mean", "low", "high"}, of a share; all three None where nothing was judged."""
+
+RATES = ("no_answer", "truncated", "timeout", "unjudged", "failed")
+MAX_LISTED = 40
+"""Disagreements that the Markdown lists for each rule; the HTML page can filter for them all."""
+
+
+def write_pages(report: Report, stem: Path) -> tuple[Path, Path]:
+    """Write STEM.md and STEM.html beside the JSON report STEM.json; where they are."""
+    tables = list(_tables(report))
+    names = stem.with_name(f"{stem.name}.md"), stem.with_name(f"{stem.name}.html")
+    write_whole(names[0], markdown(report, tables))
+    months = report["slices"].get("month", {})
+    pictures = [month_picture(months)] if months else []
+    write_whole(names[1], page(_title(report), about(report), tables, pictures, report["problems"]))
+    return names
+
+
+def markdown(report: Report, tables: Sequence[Table] | None = None) -> str:
+    """The report's tables; ASCII but for what tags and answers hold."""
+    parts = [f"# {_cell(_title(report))}", "\n".join(f"- {_cell(line)}" for line in about(report))]
+    parts += [_markdown_table(table) for table in (list(_tables(report)) if tables is None else tables)]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def about(report: Report) -> list[str]:
+    """One line each: how the samples were made, and what a reader of the score should know."""
+    return [
+        protocol_line(report),
+        *report.get("notes", ()),
+        *(f"left out: {why}" for why in report.get("left_out", ())),
+    ]
+
+
+def protocol_line(report: Report) -> str:
+    """The protocol with its hash; in a report without one, the sampling settings."""
+    if "protocol" not in report:
+        return f"sampling: {_flat(report['sampling'])}"
+    named = {"name": "", "hash": "", **report["protocol"]}
+    settings = {key: value for key, value in named.items() if key not in ("name", "hash")}
+    return f"protocol {named['name']} ({named['hash']}): {_flat(settings)}"
+
+
+def score_table(reports: Sequence[Report]) -> Table:
+    """One row for each report: the score and, beside it, what keeps it from being what it seems."""
+    passes = _columns("pass_at_k", reports)
+    votes = _columns("majority_at_k", reports)
+    is_partial = any(_has_partial_credit(report) for report in reports)
+    header = ["set", "problems", "samples", *(["mean score"] if is_partial else [])]
+    header += [*(f"pass@{k}" for k in passes), *(f"majority@{k}" for k in votes), *map(_words, RATES), "mean tokens"]
+    rows = [
+        [
+            *(_title(report), str(len(report["problems"])), str(_num_samples(report))),
+            *([shown(report["score"])] if is_partial else []),
+            *(shown(report["pass_at_k"].get(k)) for k in passes),
+            *(shown(report["majority_at_k"].get(k)) for k in votes),
+            *(f"{100 * report['rates'].get(name, 0):.1f} %" for name in RATES),
+            f"{report['mean_tokens']:.0f}" if report["mean_tokens"] else "-",
+        ]
+        for report in reports
+    ]
+    return Table("Score", header, rows, "In percent, with the 95 % interval over problems.")
+
+
+def month_picture(months: Mapping[str, Interval]) -> str:
+    """Score by contest month with its interval, as an SVG element: a fall where training data ends is contamination."""
+    width, height, left, bottom, top = max(480, 40 * len(months) + 60), 240, 44, 40, 24
+    step = (width - left - 12) / len(months)
+
+    def y(share: float) -> float:
+        return round(top + (1 - share) * (height - top - bottom), 1)
+
+    parts = [
+        f'<svg viewBox="0 0 {width} {height}" width="{width}" role="img" fill="currentColor" stroke="currentColor" '
+        'font-family="system-ui, sans-serif" font-size="11" aria-label="score by month">',
+        f'<text x="{left}" y="13" stroke="none">mean score by month, 95 % interval over problems</text>',
+    ]
+    for share in (0.0, 0.25, 0.5, 0.75, 1.0):
+        parts.append(f'<line x1="{left}" x2="{width}" y1="{y(share)}" y2="{y(share)}" stroke-opacity="0.2"/>')
+        parts.append(f'<text x="{left - 6}" y="{y(share) + 4}" text-anchor="end" stroke="none">{share:.0%}</text>')
+    for number, (month, found) in enumerate(sorted(months.items())):
+        x = round(left + step * (number + 0.5), 1)
+        if found["mean"] is not None:
+            low, high = y(found["low"]), y(found["high"])
+            parts.append(f'<line x1="{x}" x2="{x}" y1="{low}" y2="{high}" stroke-opacity="0.6"/>')
+            parts.append(f'<circle cx="{x}" cy="{y(found["mean"])}" r="3.5" stroke="none"/>')
+        label = f'<text x="{x}" text-anchor="middle" stroke="none" y='
+        parts.append(f'{label}"{height - bottom + 15}" font-size="9">{text(month)}</text>')
+        parts.append(f'{label}"{height - bottom + 28}" font-size="9" opacity="0.6">n={found["problems"]}</text>')
+    return "\n".join([*parts, "</svg>"])
+
+
+def shown(found: Interval | None) -> str:
+    """In percent: 83.9 [80.4, 86.9]."""
+    if found is None or found["mean"] is None or math.isnan(found["mean"]):
+        return "-"
+    return f"{100 * found['mean']:.1f} [{100 * found['low']:.1f}, {100 * found['high']:.1f}]"
+
+
+def _tables(report: Report) -> Iterator[Table]:
+    yield score_table([report])
+    if len(report["pass_at_k"]) > 2:
+        votes = report["majority_at_k"]
+        header = ["k", "pass@k", *(["majority@k"] if votes else [])]
+        rows = [
+            [k, shown(found), *([shown(votes.get(k))] if votes else [])] for k, found in report["pass_at_k"].items()
+        ]
+        yield Table("By number of samples", header, rows, "Over all subsets of k of a problem's judged samples.")
+    for tag, values in {"verifier": _with_counts(report), **report["slices"]}.items():
+        if len(values) > 1:
+            rows = [[value, str(found["problems"]), shown(found)] for value, found in values.items()]
+            yield Table(f"By {tag}", [tag, "problems", "mean score"], rows)
+    for opinion in second_opinions(report["problems"]):
+        yield _rule_table(opinion)
+        if opinion.disagreements:
+            yield _disagreement_table(opinion)
+
+
+def _with_counts(report: Report) -> dict[str, Interval]:
+    """Scores by verifier, with the number of problems of each."""
+    names = [problem["verifier"] for problem in report["problems"]]
+    return {name: {**found, "problems": names.count(name)} for name, found in report["by_verifier"].items()}
+
+
+def _rule_table(opinion: SecondOpinion) -> Table:
+    header = ["rule", "mean score", "samples that both judged", "agreed"]
+    agreed = f"{opinion.num_agreed} ({100 * opinion.num_agreed / max(1, opinion.num_both):.1f} %)"
+    rows = [
+        ["this report", shown(asdict(opinion.ours)), str(opinion.num_both), agreed],
+        [opinion.rule, shown(asdict(opinion.theirs)), "", ""],
+    ]
+    return Table(f"Judged by {opinion.rule} too", header, rows)
+
+
+def _disagreement_table(opinion: SecondOpinion) -> Table:
+    rows = []
+    for problem, number in opinion.disagreements[:MAX_LISTED]:
+        sample = problem["samples"][number]
+        other = sample["other_verdicts"][opinion.rule]
+        said = [f"{verdict['status']}: {verdict['detail']}".strip(": ") for verdict in (sample, other)]
+        rows.append([problem["id"], str(number), sample["answer"] or "", problem.get("gold") or "", *said])
+    left = len(opinion.disagreements) - len(rows)
+    header = ["problem", "sample", "answer", "expected", "this report", opinion.rule]
+    return Table(f"Where {opinion.rule} differs", header, rows, f"and {left} more" if left else "")
+
+
+def _markdown_table(table: Table) -> str:
+    lines = [[*table.header], ["---"] * len(table.header), *table.rows]
+    cells = "\n".join("| " + " | ".join(_cell(cell) for cell in line) + " |" for line in lines)
+    return f"## {_cell(table.title)}\n\n{cells}" + (f"\n\n{table.note}" if table.note else "")
+
+
+def _cell(value: str, longest: int = 200) -> str:
+    """On one line, shortened, and with nothing in it that Markdown or HTML would take for its own."""
+    line = " ".join(value.split())
+    line = line if len(line) <= longest else line[: longest - 3] + "..."
+    return re.sub(r"([\\|`*_<>\[\]#~$])", r"\\\1", line).encode("utf-8", "replace").decode("utf-8")
+
+
+def _title(report: Report) -> str:
+    return f"{report['name']} {report['version']}"
+
+
+def _num_samples(report: Report) -> int:
+    return sum(len(problem["samples"]) for problem in report["problems"])
+
+
+def _has_partial_credit(report: Report) -> bool:
+    samples = [sample for problem in report["problems"] for sample in problem["samples"]]
+    return any(sample["score"] not in (0, 1, None) for sample in samples)
+
+
+def _columns(key: str, reports: Sequence[Report]) -> list[str]:
+    """The least and the most samples of pass@k or majority@k, for a table; of a vote of one there is nothing to say."""
+    ends = {end for report in reports if (ks := [*map(int, report[key])]) for end in (min(ks), max(ks))}
+    return [str(k) for k in sorted(ends) if k > 1 or key == "pass_at_k"]
+
+
+def _words(key: str) -> str:
+    return key.replace("_", " ")
+
+
+def _flat(settings: Mapping[str, Any], prefix: str = "") -> str:
+    parts = [
+        _flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else f"{prefix}{name} {value}"
+        for name, value in settings.items()
+        if value is not None
+    ]
+    return ", ".join(part for part in parts if part)
