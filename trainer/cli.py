@@ -186,6 +186,25 @@ def _sampled_eval(config: EvalConfig, problems: ProblemSet, router: Router) -> E
         return evaluate(problems, sampler, router, model.codec, draw, context=model.context)
 
 
+def _eval_compare(arguments: argparse.Namespace) -> int:
+    from trainer import eval_compare
+    from trainer.settings import ConfigError
+    from trainer.stored_report import read_reports
+
+    first, second = (read_reports(path) for path in (arguments.first, arguments.second))
+    names = [name for name in first if name in second]
+    if not names:
+        raise ConfigError(f"compare: {', '.join(first)} and {', '.join(second)} are different problem sets")
+    for name in names:
+        for line in eval_compare.lines(
+            eval_compare.pair(first[name], second[name]), str(arguments.first), str(arguments.second)
+        ):
+            _say(line)
+    for name in sorted(first.keys() ^ second.keys()):
+        _say(f"{name}: only in {arguments.first if name in first else arguments.second}")
+    return DONE
+
+
 def _verify(arguments: argparse.Namespace) -> int:
     from sandbox import SandboxConfig
     from verifiers import examine, judge_file, report
@@ -407,7 +426,10 @@ def _end(number: int, frame: FrameType | None) -> None:
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """Flags and `key=value` overrides may stand in any order, which argparse alone does not allow."""
     parser = _parser()
-    arguments, rest = parser.parse_known_args(argv)
+    words = list(sys.argv[1:] if argv is None else argv)
+    if words[:1] == ["eval"] and words[1:2] in (["compare"], ["export"]):  # verbs of two words, not problem sets
+        words[:2] = [" ".join(words[:2])]
+    arguments, rest = parser.parse_known_args(words)
     if hasattr(arguments, "overrides"):
         arguments.overrides += [word for word in rest if "=" in word and not word.startswith("-")]
         rest = [word for word in rest if word not in arguments.overrides]
@@ -450,6 +472,10 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--max-problems", type=int, metavar="N")
     command.add_argument("--out", type=Path, metavar="FILE", help="the report; default runs/eval/NAME.json")
     command.add_argument("overrides", nargs="*", metavar="key=value", help="data=PATH, temperature=0.6, sandbox.kind=…")
+
+    command = verb("eval compare", _eval_compare, "compare two evals of the same problems")
+    command.add_argument("first", type=Path, metavar="A.json", help="a report, or a folder of reports")
+    command.add_argument("second", type=Path, metavar="B.json", help="the other; differences are B minus A")
 
     command = verb("verify", _verify, "run a verifier's own examples, or judge a file of completions or a run again")
     command.add_argument("name", nargs="?", metavar="NAME", help="a verifier (see assay list)")

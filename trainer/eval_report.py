@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -12,11 +11,7 @@ from typing import Any
 from trainer.page import Table, page, text
 from trainer.record import write_whole
 from trainer.second_opinion import SecondOpinion, second_opinions
-
-Report = Mapping[str, Any]
-"""As trainer/evaluate.py writes it, where its keys are told."""
-Interval = Mapping[str, Any]
-"""{"mean", "low", "high"}, of a share; all three None where nothing was judged."""
+from trainer.stored_report import Interval, Report, shown
 
 RATES = ("no_answer", "truncated", "timeout", "unjudged", "failed")
 MAX_LISTED = 40
@@ -25,20 +20,20 @@ MAX_LISTED = 40
 
 def write_pages(report: Report, stem: Path) -> tuple[Path, Path]:
     """Write STEM.md and STEM.html beside the JSON report STEM.json; where they are."""
-    tables = list(_tables(report))
     names = stem.with_name(f"{stem.name}.md"), stem.with_name(f"{stem.name}.html")
-    write_whole(names[0], markdown(report, tables))
+    write_whole(names[0], markdown(report))
     months = report["slices"].get("month", {})
     pictures = [month_picture(months)] if months else []
-    write_whole(names[1], page(_title(report), about(report), tables, pictures, report["problems"]))
+    write_whole(names[1], page(_title(report), about(report), list(_tables(report)), pictures, report["problems"]))
     return names
 
 
-def markdown(report: Report, tables: Sequence[Table] | None = None) -> str:
-    """The report's tables; ASCII but for what tags and answers hold."""
+def markdown(report: Report) -> str:
+    """The report's tables, with the samples that other rules judge otherwise: on the HTML page a filter finds those."""
+    opinions = [opinion for opinion in second_opinions(report["problems"]) if opinion.disagreements]
+    tables = [*_tables(report), *map(_disagreement_table, opinions)]
     parts = [f"# {_cell(_title(report))}", "\n".join(f"- {_cell(line)}" for line in about(report))]
-    parts += [_markdown_table(table) for table in (list(_tables(report)) if tables is None else tables)]
-    return "\n\n".join(part for part in parts if part) + "\n"
+    return "\n\n".join([*parts, *map(_markdown_table, tables)]) + "\n"
 
 
 def about(report: Report) -> list[str]:
@@ -108,13 +103,6 @@ def month_picture(months: Mapping[str, Interval]) -> str:
     return "\n".join([*parts, "</svg>"])
 
 
-def shown(found: Interval | None) -> str:
-    """In percent: 83.9 [80.4, 86.9]."""
-    if found is None or found["mean"] is None or math.isnan(found["mean"]):
-        return "-"
-    return f"{100 * found['mean']:.1f} [{100 * found['low']:.1f}, {100 * found['high']:.1f}]"
-
-
 def _tables(report: Report) -> Iterator[Table]:
     yield score_table([report])
     if len(report["pass_at_k"]) > 2:
@@ -130,8 +118,6 @@ def _tables(report: Report) -> Iterator[Table]:
             yield Table(f"By {tag}", [tag, "problems", "mean score"], rows)
     for opinion in second_opinions(report["problems"]):
         yield _rule_table(opinion)
-        if opinion.disagreements:
-            yield _disagreement_table(opinion)
 
 
 def _with_counts(report: Report) -> dict[str, Interval]:

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks import Estimate, mean_score
-
-Problem = Mapping[str, Any]
-"""One of a report's `problems`, as trainer/evaluate.py writes it."""
+from trainer.stored_report import Problem
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,9 @@ import pytest
 from reports import HOSTILE, problem, report, sample
 
 from trainer import page
-from trainer.eval_report import markdown, month_picture, protocol_line, score_table, shown, write_pages
+from trainer.eval_report import markdown, month_picture, protocol_line, score_table, write_pages
 from trainer.second_opinion import second_opinions
+from trainer.stored_report import shown
 
 
 class Elements(HTMLParser):

@@ -1,0 +1,62 @@
+"""The JSON report of an eval, read again."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from trainer.settings import ConfigError
+
+Report = Mapping[str, Any]
+"""As trainer/evaluate.py writes it, where its keys are told."""
+Problem = Mapping[str, Any]
+"""One of a report's `problems`."""
+Interval = Mapping[str, Any]
+"""{"mean", "low", "high"}, of a share; all three None where nothing was judged."""
+
+
+def read_reports(path: Path) -> dict[str, Report]:
+    """The reports in a file or in a folder, by the name of their problem set; raises `ConfigError`."""
+    files = sorted(path.glob("*.json")) if path.is_dir() else [path]
+    found: dict[str, tuple[Path, Report]] = {}
+    for file in files:
+        report = read_report(file)
+        if report["name"] in found:
+            raise ConfigError(
+                f"{path}: {found[report['name']][0].name} and {file.name} are both of {report['name']}; name one"
+            )
+        found[report["name"]] = file, report
+    if not found:
+        raise ConfigError(f"{path}: no report (.json) of assay eval is in this folder")
+    return {name: report for name, (_, report) in found.items()}
+
+
+def read_report(path: Path) -> Report:
+    """The JSON report that `assay eval` wrote; raises `ConfigError`."""
+    try:
+        report = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise ConfigError(f"{path}: not JSON: {error}") from None
+    if missing := [key for key in ("name", "version", "problems") if not isinstance(report, dict) or key not in report]:
+        raise ConfigError(f"{path}: not a report of assay eval: it has no {', '.join(missing)}")
+    assert isinstance(report, dict)
+    return report
+
+
+def scores(problem: Problem) -> list[float]:
+    """Of its judged samples; a problem without any completion has failed."""
+    if not problem["samples"]:
+        return [0.0]
+    return [sample["score"] for sample in problem["samples"] if sample["score"] is not None]
+
+
+def shown(found: Interval | None) -> str:
+    """In percent: 83.9 [80.4, 86.9]."""
+    if found is None or found["mean"] is None or math.isnan(found["mean"]):
+        return "-"
+    return f"{100 * found['mean']:.1f} [{100 * found['low']:.1f}, {100 * found['high']:.1f}]"
