@@ -12,7 +12,7 @@ INSTRUCTION = "Please reason step by step, and put your final answer within \\bo
 
 def boxed_problem(name: str, statement: str, gold: str, tags: Mapping[str, str]) -> Problem:
     """A statement with the instruction under it, judged by the math verifier."""
-    return Problem(name, f"{statement}\n\n{INSTRUCTION}", "math", {"answer": gold}, tags)
+    return Problem(name, f"{statement}\n\n{INSTRUCTION}", "math", {"answer": gold}, tags, statement)
 
 
 def last_box(solution: str) -> str | None:

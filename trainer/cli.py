@@ -151,8 +151,12 @@ def _eval(arguments: argparse.Namespace) -> int:
         _say(f"{problems.name}: {len(problems.problems)} problems   sandbox: {router.sandbox_description}")
         image = router.sandbox_image
         if config.completions:
-            stored = evaluate.read_completions(config.completions, problems)
-            found = evaluate.evaluate_stored(problems, router, stored)
+            from trainer.sampler import Draw
+            from trainer.sources import StoredSource, read_completions
+
+            stored = read_completions(config.completions, problems)
+            draw = Draw(max(map(len, stored.values()), default=0), 0, 0.0, 0)
+            found = evaluate.run(problems, StoredSource(stored), router, draw)
         else:
             found = _sampled_eval(config, problems, router)
     out.parent.mkdir(parents=True, exist_ok=True)

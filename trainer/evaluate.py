@@ -1,125 +1,222 @@
-"""Run a benchmark by the sampler, router and verifiers of training, so that a score and a reward are one thing."""
+"""Run a benchmark by the samplers, router and verifiers of training, so that a score and a reward are one thing.
+
+The report of a problem set is one JSON object (`Evaluated.report`; `assay eval` adds the keys marked +). It holds
+nothing that differs between two runs that sampled the same: times are in the journal beside it.
+
+    format            2: this form; where a key changes its meaning, another number
+  + eval              the settings as they were given
+  + protocol          name, hash (SHA-256 of all the rest as canonical JSON: `EvalProtocol.digest`), form ("chat" or
+                      "raw"), prompt (template), system, prefill, examples, stop, n, temperature, top_p, max_new_tokens;
+                      null for stored completions
+  + model             name and digest (of its files, or its commit on the hub); stored completions: of their file
+  + versions          of Python and of the packages that decide a score
+  + verifiers         name to {origin, digest}: whose code judged
+  + sandbox           digest of what is in the boxes; empty for bare processes
+    name, version     of the problem set
+    left_out, notes   what a reader of a score on it should know, one line each
+    sampling          count, max_new_tokens, temperature, top_p, seed, stop
+    score             {mean, low, high}: mean over problems of each one's mean score, with its 95 % interval; all three
+                      null where nothing was judged
+    by_verifier       the same for each verifier's problems
+    pass_at_k         "1", "2", "4", … to the fewest samples judged of any problem, which is there, too: as score
+    majority_at_k     the same of votes, on the problems whose verifier is math; {} where there are none
+    rates             shares of all completions: no_answer, truncated, timeout, unjudged, failed (could not be got)
+    slices            tag to value to {mean, low, high, problems}: tags that fall into a few classes
+    counts            how many completions have each status, were truncated or failed, and of how many problems
+    mean_tokens
+    problems          in the set's order, each {id, verifier, tags, prompt, samples}: prompt is the text as it was sent
+                      (or the messages, where a server puts them together; or the set's own, with stored completions);
+                      samples is empty where the prompt was too long or nothing was stored (such a problem scores 0),
+                      else in order each {completion, finish, tokens, status, score, answer, detail, parts, trace}
+    finish            "stop", "length" (truncated) or "failed" (no completion could be got: UNJUDGED, completion "")
+    trace             as `Verdict.trace`, without the seconds and megabytes that were measured
+"""
 
 from __future__ import annotations
 
-import json
+import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from itertools import chain
+from queue import SimpleQueue
 from typing import Any
 
-from benchmarks import Estimate, ProblemSet, clustered_mean
-from trainer.rollout import Judge, roll_out
+from benchmarks import Estimate, ProblemSet, mean_by_tag, mean_majority_at_k, mean_pass_at_k, mean_score
+from trainer.journal import Journal
+from trainer.rollout import Judge
 from trainer.sampler import Draw, Sampler
-from trainer.settings import ConfigError
+from trainer.sources import WHOLE, Answer, Ask, Prompt, SampledSource, Shard, Source
 from trainer.text import Codec
-from trainer.types import Completion, Group
-from verifiers import Verdict
+from verifiers import Problem, Status, Verdict
 
+FORMAT = 2
 MAX_NAMED = 5
 """Rows left out that are shown to people, of however many."""
+MAX_CLASSES = 40
+"""A tag with more values than this, or than half the problems, is no class to make slices by."""
+VOTED = frozenset({"math"})
+"""Verifiers whose answers can be voted on: two programs or essays are never the same."""
+MEASURED = frozenset({"seconds", "memory_mb"})
+"""What a trace tells of this run alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One completion of a problem and its verdict."""
+
+    answer: Answer
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A problem, how it was asked, and its samples; none where its prompt was too long or nothing was stored."""
+
+    problem: Problem
+    prompt: Prompt
+    samples: Sequence[Sample]
+
+    @property
+    def scores(self) -> list[float]:
+        """Of the samples that were judged; a problem without completions scores 0."""
+        if not self.samples:
+            return [0.0]
+        return [sample.verdict.score for sample in self.samples if sample.verdict.score is not None]
 
 
 @dataclass(frozen=True, slots=True)
 class Evaluated:
-    """All groups of one pass over a problem set."""
+    """All samples of one pass over a problem set."""
 
     problems: ProblemSet
     draw: Draw
-    groups: Sequence[Group]
-    """One for each problem, in order; some may have no completions."""
+    answered: Sequence[Answered]
+    """One for each problem, in order."""
     absence: str = "prompts_too_long"
     """Why a problem has no completions, as it is counted."""
 
     def estimate(self, verifier: str | None = None) -> Estimate:
         """Mean score over problems, of all or of one verifier's."""
-        groups = [g for g in self.groups if verifier in (None, g.problem.verifier)]
-        return clustered_mean([scores for group in groups if (scores := _judged(group))])
+        return mean_score([one.scores for one in self.answered if verifier in (None, one.problem.verifier)])
 
     @property
     def verifiers(self) -> list[str]:
-        return sorted({group.problem.verifier for group in self.groups})
+        return sorted({one.problem.verifier for one in self.answered})
+
+    @property
+    def samples(self) -> list[Sample]:
+        return [sample for one in self.answered for sample in one.samples]
 
     @property
     def mean_tokens(self) -> float:
-        lengths = [len(completion.token_ids) for group in self.groups for completion in group.completions]
+        lengths = [sample.answer.tokens for sample in self.samples]
         return sum(lengths) / max(1, len(lengths))
+
+    def pass_at_k(self) -> dict[int, Estimate]:
+        """By k: the powers of two up to the fewest samples of any problem, and that number itself."""
+        counts = [(len(scores), sum(score == 1 for score in scores)) for one in self.answered if (scores := one.scores)]
+        return {k: mean_pass_at_k(counts, k) for k in _ladder(min((total for total, _ in counts), default=0))}
+
+    def majority_at_k(self) -> dict[int, Estimate]:
+        """The same of votes, on problems whose answers can be voted on."""
+        votes = [_votes(one) for one in self.answered if one.problem.verifier in VOTED]
+        votes = [ballots for ballots in votes if ballots]
+        return {k: mean_majority_at_k(votes, k) for k in _ladder(min(map(len, votes), default=0))}
 
     def counts(self) -> dict[str, int]:
         """What happened to how many completions, and how many problems have none."""
-        statuses = Counter(verdict.status.value for group in self.groups for verdict in group.verdicts)
-        truncated = sum(completion.finish == "length" for group in self.groups for completion in group.completions)
-        absent = sum(not group.completions for group in self.groups)
-        return {**statuses, "truncated": truncated, self.absence: absent, "problems": len(self.groups)}
+        statuses = Counter(sample.verdict.status.value for sample in self.samples)
+        finishes = Counter(sample.answer.finish for sample in self.samples)
+        absent = sum(not one.samples for one in self.answered)
+        failed = {"failed": finishes["failed"]} if finishes["failed"] else {}
+        ended = {"truncated": finishes["length"], **failed, self.absence: absent}
+        return {**dict(sorted(statuses.items())), **ended, "problems": len(self.answered)}
+
+    def rates(self) -> dict[str, float]:
+        """Shares of all completions that say how far a score can be trusted."""
+        counts, total = self.counts(), max(1, len(self.samples))
+        return {
+            name: counts.get(name, 0) / total for name in ("no_answer", "truncated", "timeout", "unjudged", "failed")
+        }
+
+    def slices(self) -> dict[str, dict[str, Any]]:
+        """Scores by the tags that fall into classes."""
+        rows = [(one.problem.tags, one.scores) for one in self.answered]
+        return {tag: _slice(rows, tag) for tag in _classes([tags for tags, _ in rows])}
 
     def report(self) -> dict[str, Any]:
-        """Everything, for programs."""
+        """Everything, for programs: see above."""
         return {
+            "format": FORMAT,
             "name": self.problems.name,
             "version": self.problems.version,
             "left_out": list(self.problems.left_out),
             "notes": list(self.problems.notes),
-            "sampling": asdict(self.draw),
-            "score": asdict(self.estimate()),
-            "by_verifier": {name: asdict(self.estimate(name)) for name in self.verifiers},
+            "sampling": _sampling(self.draw),
+            "score": plain(self.estimate()),
+            "by_verifier": {name: plain(self.estimate(name)) for name in self.verifiers},
+            "pass_at_k": {str(k): plain(found) for k, found in self.pass_at_k().items()},
+            "majority_at_k": {str(k): plain(found) for k, found in self.majority_at_k().items()},
+            "rates": self.rates(),
+            "slices": self.slices(),
             "counts": self.counts(),
             "mean_tokens": self.mean_tokens,
-            "problems": [_problem_report(group) for group in self.groups],
+            "problems": [_problem_report(one) for one in self.answered],
         }
+
+
+Watch = Callable[[Sample], None]
+"""Told of each sample as it comes; first of those that the journal has."""
 
 
 def evaluate(
     problems: ProblemSet, sampler: Sampler, judge: Judge, codec: Codec, draw: Draw, *, context: int
 ) -> Evaluated:
-    """Sample and judge `draw.count` completions for each problem.
+    """Sample and judge `draw.count` completions for each problem, asked as it is in training.
 
     A prompt that leaves no room for a completion within `context` tokens is not sampled: it scores 0 and is counted.
     """
-    prompts = [codec.encode_prompt(problem.prompt) for problem in problems.problems]
-    fits = [index for index, prompt in enumerate(prompts) if len(prompt) + draw.max_new_tokens <= context]
-    groups = [Group(problem, (), ()) for problem in problems.problems]
-    if fits:
-        chosen = [problems.problems[index] for index in fits]
-        rollout = roll_out(chosen, [prompts[index] for index in fits], sampler, judge, draw)
-        for index, group in zip(fits, rollout.groups, strict=True):
-            groups[index] = group
-    return Evaluated(problems, draw, groups)
+    return run(problems, SampledSource(lambda: sampler, codec, draw, context=context), judge, draw)
 
 
-def evaluate_stored(problems: ProblemSet, judge: Judge, completions: Mapping[str, Sequence[str]]) -> Evaluated:
-    """Judge completions that were sampled elsewhere: problem id to texts. A problem that has none scores 0, counted."""
-    groups = []
-    pending = [
-        (problem, [(text, judge.submit(problem, text)) for text in completions.get(problem.id, ())])
-        for problem in problems.problems
+def run(
+    problems: ProblemSet,
+    source: Source,
+    judge: Judge,
+    draw: Draw,
+    *,
+    journal: Journal | None = None,
+    shard: Shard = WHOLE,
+    watch: Watch = lambda sample: None,
+) -> Evaluated:
+    """Get and judge each problem's completions: `draw.count`, or what is stored.
+
+    Nothing that the journal has is judged twice, and nothing sampled twice but in blocks that were cut short (see
+    `Source.block`); what has no verdict (UNJUDGED, failed) is tried again. Other shards' problems are not asked: of
+    them only what the journal has is in the result.
+    """
+    prompts = [source.prompt(problem) for problem in problems.problems]
+    asks = [
+        Ask(position, problem, prompt, number, draw.seed)
+        for position, (problem, prompt) in enumerate(zip(problems.problems, prompts, strict=True))
+        for number in range(source.count(problem) if prompt.has_room else 0)
     ]
-    for problem, pairs in pending:
-        made = [Completion((), (), (), text, "stop", 0, 0.0) for text, _ in pairs]
-        groups.append(Group(problem, made, [future.result() for _, future in pairs]))
-    count = max((len(group.completions) for group in groups), default=0)
-    draw = Draw(count=count, max_new_tokens=0, temperature=0.0, seed=0)
-    return Evaluated(problems, draw, groups, absence="without_completion")
-
-
-def read_completions(path: Path, problems: ProblemSet) -> dict[str, list[str]]:
-    """Stored completions by problem id, from lines {"id", "completion"}; `ConfigError` at the first broken one."""
-    known = {problem.id for problem in problems.problems}
-    found: dict[str, list[str]] = {}
-    if not path.is_file():
-        raise ConfigError(f"completions: {path}: no such file")
-    with path.open(encoding="utf-8", newline="\n") as rows:  # what Unicode calls a line may end within a completion
-        numbered = list(enumerate(rows, start=1))
-    for number, line in numbered:
-        try:
-            row = json.loads(line)
-            name, text = row["id"], row["completion"]
-        except (json.JSONDecodeError, KeyError, TypeError) as error:
-            raise ConfigError(f'{path.name}:{number}: not a line {{"id", "completion"}}: {error!r}') from None
-        if name not in known:
-            raise ConfigError(f"{path.name}:{number}: id: {name!r} is not a problem of {problems.name}")
-        found.setdefault(name, []).append(text)
-    return found
+    samples = {ask: Sample(*found) for ask in asks if journal and (found := journal.find(ask))}
+    for sample in samples.values():
+        watch(sample)
+    for ask, sample in _work([ask for ask in asks if ask.position in shard], samples, source, judge):
+        if journal and sample.answer.finish != "failed":
+            journal.add(ask, sample.answer, sample.verdict)
+        samples[ask] = sample
+        watch(sample)
+    by_position: list[list[Sample]] = [[] for _ in prompts]
+    for ask in asks:
+        if ask in samples:
+            by_position[ask.position].append(samples[ask])
+    answered = [Answered(*row) for row in zip(problems.problems, prompts, by_position, strict=True)]
+    return Evaluated(problems, draw, answered, source.absence)
 
 
 def lines(found: Evaluated) -> list[str]:
@@ -128,7 +225,9 @@ def lines(found: Evaluated) -> list[str]:
     rows = [("all", found.estimate()), *((name, found.estimate(name)) for name in found.verifiers)]
     if len(rows) == 2:
         rows = rows[:1]
-    scores = [f"{name:10} {e.mean:.4f}  [{e.low:.4f} {e.high:.4f}]" for name, e in rows]
+    rows += [(f"pass@{k}", estimate) for k, estimate in found.pass_at_k().items() if k > 1]
+    rows += [(f"majority@{k}", estimate) for k, estimate in found.majority_at_k().items() if k > 1]
+    scores = [f"{name:12} {e.mean:.4f}  [{e.low:.4f} {e.high:.4f}]" for name, e in rows]
     return [
         f"{found.problems.name} {found.problems.version}: mean score over {counts['problems']} problems, 95 % interval",
         *scores,
@@ -151,29 +250,105 @@ def subset(problems: ProblemSet, count: int) -> ProblemSet:
     return replace(problems, problems=problems.problems[:count], completions={})
 
 
-def _judged(group: Group) -> list[float]:
-    if not group.completions:
-        return [0.0]
-    return [verdict.score for verdict in group.verdicts if verdict.score is not None]
+def _work(
+    asks: Sequence[Ask], known: Mapping[Ask, Sample], source: Source, judge: Judge
+) -> Iterator[tuple[Ask, Sample]]:
+    """Samples of what is asked and not known or has no verdict, as their verdicts come."""
+    done: SimpleQueue[tuple[Ask, Answer, Future[Verdict]]] = SimpleQueue()
+    num_pending = 0
+    for ask, answer in chain(_unjudged(asks, known), _missing(asks, known, source)):
+        if answer.finish == "failed":
+            yield ask, Sample(answer, Verdict(Status.UNJUDGED, None, detail=answer.why))
+            continue
+        judge.submit(ask.problem, answer.text).add_done_callback(
+            lambda future, ask=ask, answer=answer: done.put((ask, answer, future))  # type: ignore[misc]
+        )
+        num_pending += 1
+        while not done.empty():
+            yield _taken(done)
+            num_pending -= 1
+    for _ in range(num_pending):
+        yield _taken(done)
 
 
-def _problem_report(group: Group) -> dict[str, Any]:
+def _taken(done: SimpleQueue[tuple[Ask, Answer, Future[Verdict]]]) -> tuple[Ask, Sample]:
+    ask, answer, future = done.get()
+    return ask, Sample(answer, future.result())
+
+
+def _unjudged(asks: Sequence[Ask], known: Mapping[Ask, Sample]) -> Iterator[tuple[Ask, Answer]]:
+    for ask in asks:
+        if ask in known and known[ask].verdict.status is Status.UNJUDGED:
+            yield ask, known[ask].answer
+
+
+def _missing(asks: Sequence[Ask], known: Mapping[Ask, Sample], source: Source) -> Iterator[tuple[Ask, Answer]]:
+    if all(ask in known for ask in asks):
+        return  # the source is not even opened
+    block = source.block or len(asks)
+    for start in range(0, len(asks), block):
+        together = asks[start : start + block]
+        if source.block is None:
+            together = [ask for ask in together if ask not in known]
+        if not all(ask in known for ask in together):
+            yield from ((ask, answer) for ask, answer in source.complete(together) if ask not in known)
+
+
+def _ladder(most: int) -> list[int]:
+    """1, 2, 4, … and `most`."""
+    return sorted({*(1 << power for power in range(most.bit_length())), most} - {0})
+
+
+def _votes(one: Answered) -> list[tuple[str | None, bool]]:
+    return [
+        (sample.verdict.answer, sample.verdict.status is Status.CORRECT)
+        for sample in one.samples
+        if sample.verdict.status is not Status.UNJUDGED
+    ]
+
+
+def _classes(tags: Sequence[Mapping[str, str]]) -> list[str]:
+    """Tags of several values, but of far fewer than there are problems."""
+    values: dict[str, set[str]] = {}
+    for one in tags:
+        for tag, value in one.items():
+            values.setdefault(tag, set()).add(value)
+    return [tag for tag, found in sorted(values.items()) if 1 < len(found) <= min(MAX_CLASSES, max(2, len(tags) // 2))]
+
+
+def _slice(rows: Sequence[tuple[Mapping[str, str], Sequence[float]]], tag: str) -> dict[str, Any]:
+    sizes = Counter(tags.get(tag, "none") for tags, scores in rows if scores)
+    return {value: {**plain(estimate), "problems": sizes[value]} for value, estimate in mean_by_tag(rows, tag).items()}
+
+
+def plain(estimate: Estimate) -> dict[str, float | None]:
+    """For JSON, which has no nan."""
+    return {name: None if math.isnan(value) else value for name, value in asdict(estimate).items()}
+
+
+def _sampling(draw: Draw) -> dict[str, Any]:
     return {
-        "id": group.problem.id,
-        "verifier": group.problem.verifier,
-        "tags": dict(group.problem.tags),
-        "samples": list(_samples(group.completions, group.verdicts)),
+        "count": draw.count,
+        "max_new_tokens": draw.max_new_tokens,
+        "temperature": draw.temperature,
+        "top_p": draw.top_p,
+        "seed": draw.seed,
+        "stop": list(draw.stop),
     }
 
 
-def _samples(completions: Iterable[Completion], verdicts: Iterable[Verdict]) -> Iterable[dict[str, Any]]:
-    for completion, verdict in zip(completions, verdicts, strict=True):
-        yield {
-            "completion": completion.text,
-            "finish": completion.finish,
-            "tokens": len(completion.token_ids),
-            "status": verdict.status.value,
-            "score": verdict.score,
-            "answer": verdict.answer,
-            "detail": verdict.detail,
-        }
+def _problem_report(one: Answered) -> dict[str, Any]:
+    return {
+        "id": one.problem.id,
+        "verifier": one.problem.verifier,
+        "tags": dict(one.problem.tags),
+        "prompt": one.prompt.sent,
+        "samples": [_sample_report(sample.answer, sample.verdict) for sample in one.samples],
+    }
+
+
+def _sample_report(answer: Answer, verdict: Verdict) -> dict[str, Any]:
+    judged = verdict.to_json()
+    del judged["seconds"]
+    judged["trace"] = [{key: value for key, value in row.items() if key not in MEASURED} for row in judged["trace"]]
+    return {"completion": answer.text, "finish": answer.finish, "tokens": answer.tokens, **judged}

@@ -27,6 +27,10 @@ class Draw:
     seed: int
     top_p: float = 1.0
     """Only for evaluation: the trainer's log-probs know nothing of it."""
+    seeds: tuple[int, ...] = ()
+    """One for each prompt, with `count` 1: then a completion depends on its prompt and seed, whatever the batch."""
+    stop: tuple[str, ...] = ()
+    """A completion ends before the first of these; only for evaluation."""
 
 
 class Sampler(Protocol):
@@ -91,7 +95,9 @@ class PlainSampler:
             prompt = index // draw.count
             yield (
                 prompt,
-                completion(codec, prompts[prompt], ids[:length], values[:length], self._policy.version, seconds),
+                completion(
+                    codec, prompts[prompt], ids[:length], values[:length], self._policy.version, seconds, draw.stop
+                ),
             )
 
     def logprobs(self, sequences: Sequence[Sequence[int]]) -> list[list[float]]:
@@ -105,11 +111,22 @@ class PlainSampler:
 
 
 def completion(
-    codec: Codec, prompt: Sequence[int], ids: Sequence[int], logprobs: Sequence[float], version: int, seconds: float
+    codec: Codec,
+    prompt: Sequence[int],
+    ids: Sequence[int],
+    logprobs: Sequence[float],
+    version: int,
+    seconds: float,
+    stop: Sequence[str] = (),
 ) -> Completion:
-    """A completion from its tokens; it stopped by itself exactly when its last token ends completions."""
+    """A completion from its tokens; it stopped by itself exactly when its last token ends completions.
+
+    Or where its text came to one of `stop`, before which it is cut; the tokens may go on.
+    """
     stopped = bool(ids) and ids[-1] in codec.stop_ids
     text = codec.decode(ids[:-1] if stopped else ids)
+    ends = [end for words in stop if (end := text.find(words)) >= 0]
+    text, stopped = text[: min(ends, default=None)], stopped or bool(ends)
     return Completion(prompt, ids, logprobs, text, "stop" if stopped else "length", version, seconds)
 
 

@@ -26,11 +26,24 @@ class Codec:
 
     def encode_prompt(self, prompt: str | Sequence[Message]) -> list[int]:
         """One user turn (or a conversation) in the chat template, ready for the answer; plain text if there is none."""
+        return self.encode_text(self.prompt_text(prompt), is_chat=self.has_chat)
+
+    @property
+    def has_chat(self) -> bool:
+        """Whether the tokenizer has a chat template."""
+        return bool(self.tokenizer.chat_template)
+
+    def prompt_text(self, prompt: str | Sequence[Message]) -> str:
+        """The prompt as it is encoded, without the special tokens that plain text gets besides."""
         messages = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else list(prompt)
-        if not self.tokenizer.chat_template:
-            return self._ids("\n".join(message["content"] for message in messages), special=True)
-        text = self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-        return self._ids(text, special=False)
+        if not self.has_chat:
+            return "\n".join(message["content"] for message in messages)
+        text: str = self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        return text
+
+    def encode_text(self, text: str, *, is_chat: bool) -> list[int]:
+        """Tokens of a prompt's text; a chat template has put its special tokens into it already."""
+        return self._ids(text, special=not is_chat)
 
     def encode_completion(self, text: str) -> list[int]:
         """A completion that may be imitated, with the end token."""

@@ -44,8 +44,9 @@ class VllmSampler:
             seed=seed,
             max_model_len=context,
             max_num_seqs=max_sequences,
-            # Covers a batch: on the CPU a request with its own seed crashes when its prefill is cut in pieces.
             max_num_batched_tokens=max(16384, context),
+            # On the CPU a request with its own seed crashes when its prefill is cut in pieces.
+            enable_chunked_prefill=not current_platform.is_cpu(),
             logprobs_mode="processed_logprobs",  # the distribution sampled from, temperature included
             enable_prefix_caching=False,  # a cache would outlive the weights it was made with
             enforce_eager=current_platform.is_cpu(),
@@ -55,6 +56,7 @@ class VllmSampler:
             disable_log_stats=True,
         )
         self._engine = LLMEngine.from_engine_args(arguments)
+        self._engine.output_processor.tokenizer = codec.tokenizer  # finds the texts to stop at
         build = "cpu" if current_platform.is_cpu() else "gpu"
         self.description = f"vllm {vllm.__version__} ({build})"
 
@@ -67,11 +69,15 @@ class VllmSampler:
             max_tokens=draw.max_new_tokens,
             logprobs=0,
             stop_token_ids=list(self._codec.stop_ids),
-            detokenize=False,
+            stop=list(draw.stop),
+            detokenize=bool(draw.stop),
             output_kind=RequestOutputKind.FINAL_ONLY,
         )
         owners = {}
         for index, prompt in enumerate(prompts):
+            if draw.seeds:
+                params = params.clone()
+                params.seed = draw.seeds[index]
             for _ in range(draw.count):  # one request each: with n=8 vLLM holds all back until the last has finished
                 owners[self._add(prompt, params)] = index
         for output in self._outputs():
@@ -79,7 +85,8 @@ class VllmSampler:
             logprobs = [entry[token].logprob for token, entry in zip(made.token_ids, made.logprobs, strict=True)]
             index = owners[output.request_id]
             seconds = time.monotonic() - started
-            yield index, completion(self._codec, prompts[index], made.token_ids, logprobs, self._version, seconds)
+            ids = made.token_ids
+            yield index, completion(self._codec, prompts[index], ids, logprobs, self._version, seconds, draw.stop)
 
     def logprobs(self, sequences: Sequence[Sequence[int]]) -> list[list[float]]:
         params = SamplingParams(temperature=1.0, max_tokens=1, prompt_logprobs=0, detokenize=False)

@@ -26,6 +26,8 @@ class Problem:
     """What that verifier needs; never shown to the model."""
     tags: Mapping[str, str] = field(default_factory=dict)
     """Level, date, family, …: for slicing reports."""
+    statement: str = ""
+    """The bare question, where `prompt` says more: for protocols that have instructions of their own."""
 
 
 class Status(StrEnum):

@@ -1,0 +1,82 @@
+"""What an evaluation has so far, one completion with its verdict a line, so that a killed one goes on from there."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import marshal
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from types import TracebackType
+
+from trainer.settings import ConfigError
+from trainer.sources import Answer, Ask
+from verifiers import Problem, Verdict
+
+
+class Journal:
+    """Lines {key, id, sample, answer, verdict}, appended to one file and read from it and from others beside it.
+
+    A key is a digest of all that decides a completion and its verdict, so what was asked in other ways is passed over,
+    and the journals of shards, or of fewer samples, add up. The last line of a key counts. A line that a kill has cut
+    short is passed over, too, and in our own file removed.
+    """
+
+    def __init__(self, path: Path, identity: str, others: Iterable[Path] = ()) -> None:
+        """`identity` says whatever decides all completions alike: protocol, model, problem set, verifiers, boxes."""
+        self._identity = identity
+        self._problems: dict[int, str] = {}
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = path.open("a+b")
+        with path.open("rb") as lines:
+            self._file.truncate(sum(len(line) for line in lines if line.endswith(b"\n")))
+        self._found: dict[str, tuple[Answer, Verdict]] = {}
+        for file in (*(other for other in others if other != path), path):
+            self._found.update(_read(file))
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+    def find(self, ask: Ask) -> tuple[Answer, Verdict] | None:
+        return self._found.get(self._key(ask))
+
+    def add(self, ask: Ask, answer: Answer, verdict: Verdict) -> None:
+        """Write it down; a process killed at the next moment has it."""
+        row = {"key": self._key(ask), "id": ask.problem.id, "sample": ask.number}
+        row |= {"answer": asdict(answer), "verdict": verdict.to_json()}
+        self._file.write(json.dumps(row).encode() + b"\n")
+        self._file.flush()
+
+    def _key(self, ask: Ask) -> str:
+        if ask.position not in self._problems:
+            self._problems[ask.position] = _digest(ask.problem, ask.prompt.sent)
+        text = f"{self._identity}/{self._problems[ask.position]}/{ask.seed}/{ask.number}"
+        return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _digest(problem: Problem, sent: object) -> str:
+    """Of a problem as it is asked and judged."""
+    digest = hashlib.sha256(json.dumps([problem.id, sent, problem.verifier], default=list).encode())
+    try:
+        digest.update(marshal.dumps(dict(problem.spec), 2))  # tests may be large, and this is quick
+    except ValueError:  # more than plain values
+        digest.update(repr(problem.spec).encode())
+    return digest.hexdigest()
+
+
+def _read(path: Path) -> Iterator[tuple[str, tuple[Answer, Verdict]]]:
+    with path.open("rb") as lines:
+        for number, line in enumerate(lines, start=1):
+            if not line.endswith(b"\n"):
+                break  # cut short by a kill, or being written
+            try:
+                row = json.loads(line)
+                yield row["key"], (Answer(**row["answer"]), Verdict.from_json(row["verdict"]))
+            except (ValueError, TypeError, KeyError) as error:
+                raise ConfigError(f"{path}:{number}: no line of an eval's journal ({error!r}): remove it") from None
