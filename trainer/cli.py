@@ -209,6 +209,17 @@ def _eval_compare(arguments: argparse.Namespace) -> int:
     return DONE
 
 
+def _eval_export(arguments: argparse.Namespace) -> int:
+    from datetime import datetime
+
+    from trainer.eval_export import export
+    from trainer.stored_report import read_report
+
+    for path in export(read_report(arguments.report), arguments.form, arguments.out, datetime.now()):
+        _say(str(path))
+    return DONE
+
+
 def _verify(arguments: argparse.Namespace) -> int:
     from sandbox import SandboxConfig
     from verifiers import examine, judge_file, report
@@ -480,6 +491,11 @@ def _parser() -> argparse.ArgumentParser:
     command = verb("eval compare", _eval_compare, "compare two evals of the same problems")
     command.add_argument("first", type=Path, metavar="A.json", help="a report, or a folder of reports")
     command.add_argument("second", type=Path, metavar="B.json", help="the other; differences are B minus A")
+
+    command = verb("eval export", _eval_export, "write an eval's report in another harness's result form")
+    command.add_argument("report", type=Path, metavar="REPORT", help="the JSON report of an eval")
+    command.add_argument("--form", choices=("lm-eval", "lighteval"), required=True)
+    command.add_argument("--out", type=Path, metavar="DIR", required=True)
 
     command = verb("verify", _verify, "run a verifier's own examples, or judge a file of completions or a run again")
     command.add_argument("name", nargs="?", metavar="NAME", help="a verifier (see assay list)")

@@ -17,6 +17,9 @@ Problem = Mapping[str, Any]
 Interval = Mapping[str, Any]
 """{"mean", "low", "high"}, of a share; all three None where nothing was judged."""
 
+VOTED = frozenset({"math"})
+"""Verifiers whose answers can be voted on: two programs or essays are never the same."""
+
 
 def read_reports(path: Path) -> dict[str, Report]:
     """The reports in a file or in a folder, by the name of their problem set; raises `ConfigError`."""
