@@ -90,7 +90,7 @@ def _plan(arguments: argparse.Namespace) -> int:
     data = benchmarks.load(config.data)
     held_out = benchmarks.load(config.eval.data) if config.eval else None
     from trainer import plan
-    from trainer.record import write_whole
+    from trainer.disk import write_whole
 
     settings = plan.settings_of(config, tomllib.loads(text), arguments.overrides)
     made = plan.make(config, data, held_out, settings, RUNS)
@@ -143,7 +143,7 @@ def _eval(arguments: argparse.Namespace) -> int:
     problems = benchmarks.load(config.source)
     out = arguments.out or RUNS / "eval" / f"{problems.name}.json"
     from trainer import evaluate
-    from trainer.record import write_whole
+    from trainer.disk import write_whole
 
     with Router(config.sandbox) as router:
         router.check(problems.problems)
@@ -414,6 +414,7 @@ def _one_line_errors() -> Iterator[None]:
     """Turn the mistakes that have a name into one line and an exit code; a bug keeps its traceback."""
     from benchmarks import ProblemError
     from sandbox import SandboxUnavailable, SlotsError
+    from trainer.disk import WriteFailed
     from trainer.settings import ConfigError
     from verifiers import SpecError
 
@@ -421,7 +422,7 @@ def _one_line_errors() -> Iterator[None]:
         yield
     except (ConfigError, ProblemError, SpecError, SlotsError) as error:
         _exit(USER_MISTAKE, str(error))
-    except SandboxUnavailable as error:
+    except (SandboxUnavailable, WriteFailed) as error:
         _exit(MACHINE_LACKS, str(error))
     except Failure as error:
         _exit(error.code, str(error))

@@ -203,10 +203,14 @@ class Evaluation(Table):
 
 
 class Checkpoints(Table):
+    """When the run is saved and what is kept of it; the start, the end of each stage and of the run always are."""
+
     every: int = Field(20, ge=1)
     """Steps."""
     keep: int = Field(2, ge=1)
-    """How many of the newest stay; the last of each stage and of the run always do."""
+    """How many of the newest stay."""
+    best: int = Field(0, ge=0)
+    """How many stay besides, by the score of the evaluation at their step; `every` must then divide eval.every."""
 
 
 class RunConfig(Table):
@@ -248,6 +252,12 @@ class RunConfig(Table):
             raise ValueError(f"model.fresh: hidden {fresh.hidden} is not a multiple of heads {fresh.heads}")
         if self.problems % self.minibatches:
             raise ValueError(f"minibatches: {self.minibatches} does not divide problems = {self.problems}")
+        evals = self.eval.every if self.eval else 0
+        if self.checkpoints.best and (not evals or evals % self.checkpoints.every):
+            raise ValueError(
+                f"checkpoints.best: eval.every is {evals}, which must be a multiple of checkpoints.every = "
+                f"{self.checkpoints.every}, so that what scored best was saved"
+            )
         if fresh and not self.sft:
             raise ValueError("model.fresh: a model from nothing needs at least one [[sft]] stage to learn from")
         return self

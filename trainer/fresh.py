@@ -21,12 +21,12 @@ CHAT_TEMPLATE = (
 )
 
 
-def make(config: FreshModel, texts: Iterable[str], *, seed: int) -> Policy:
+def make(config: FreshModel, texts: Iterable[str], *, seed: int, dtype: str = "float32") -> Policy:
     """A Qwen2 architecture with random weights, and a tokenizer learned from `texts`."""
     tokenizer = learn_tokenizer(config, texts)
     torch.manual_seed(seed)
     model = Qwen2ForCausalLM._from_config(
-        architecture(config, tokenizer), attn_implementation="sdpa", dtype=torch.float32
+        architecture(config, tokenizer), attn_implementation="sdpa", dtype=getattr(torch, dtype)
     )
     return Policy(model, tokenizer)
 

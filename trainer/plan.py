@@ -573,9 +573,10 @@ def _check_directory(path: Path, config: RunConfig) -> None:
 
 
 def _disk(config: RunConfig, update: UpdateMemory, prompts: Prompts, path: Path, found: _Findings) -> Disk:
-    """Start and stages stay, without an optimizer; of the steps' `keep` stay, and one more while it is written."""
+    """Start and stages stay, without an optimizer; of the steps' those to be kept, and one more while it is written."""
     stay = 1 + len(config.sft)
-    numbered = min(config.checkpoints.keep + 1, math.ceil(config.steps / config.checkpoints.every))
+    kept = config.checkpoints.keep + config.checkpoints.best
+    numbered = min(kept + 1, math.ceil(config.steps / config.checkpoints.every))
     checkpoints = (stay + numbered) * update.weights + numbered * update.optimizer
     tokens = config.steps * config.completions * (prompts.mean + config.sampling.max_new_tokens)
     there = 0 if (path / "summary.json").exists() else _bytes_in(path)

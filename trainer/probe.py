@@ -62,7 +62,7 @@ def _policy(config: RunConfig, texts: Sequence[str]) -> Policy:
     if config.model.path is not None:
         return Policy.load(config.model.path, dtype=config.model.dtype)
     assert config.model.fresh is not None, "config has neither a path nor a fresh model"
-    return fresh.make(config.model.fresh, texts, seed=config.seed)
+    return fresh.make(config.model.fresh, texts, seed=config.seed, dtype=config.model.dtype)
 
 
 def _sampling(config: RunConfig, sampler: Sampler, prompts: Sequence[Sequence[int]]) -> tuple[int, int, float]:

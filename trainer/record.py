@@ -8,6 +8,7 @@ import os
 import platform
 import shutil
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,8 +18,10 @@ from typing import Any
 
 import pyarrow
 import pyarrow.parquet
+from pydantic import ValidationError
 
 from trainer.config import RunConfig
+from trainer.disk import publish, write_whole, writing
 from trainer.settings import ConfigError
 from trainer.types import Group
 
@@ -54,6 +57,7 @@ class RunDirectory:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.checkpoints = path / "checkpoints"
+        self._events = threading.Lock()
 
     @classmethod
     @contextmanager
@@ -87,9 +91,8 @@ class RunDirectory:
 
     def event(self, kind: str, **values: object) -> None:
         """Append one line to events.jsonl."""
-        line = json.dumps({"time": round(time.time(), 3), "event": kind, **values})
-        with (self.path / "events.jsonl").open("a") as file:
-            file.write(line + "\n")
+        with self._events:  # a checkpoint's thread has events, too
+            _append(self.path / "events.jsonl", {"time": round(time.time(), 3), "event": kind, **values})
 
     def seconds_spent(self) -> dict[str, float]:
         """Seconds of each phase so far, over all the processes that worked on this run, from its events."""
@@ -101,8 +104,7 @@ class RunDirectory:
 
     def metrics(self, step: int, values: dict[str, float]) -> None:
         """Append one line to metrics.jsonl."""
-        with (self.path / "metrics.jsonl").open("a") as file:
-            file.write(json.dumps({"step": step, **values}) + "\n")
+        _append(self.path / "metrics.jsonl", {"step": step, **values})
 
     def read_metrics(self) -> list[dict[str, Any]]:
         return read_lines(self.path / "metrics.jsonl")
@@ -113,8 +115,9 @@ class RunDirectory:
         """Write all completions of a step, their verdicts and advantages, as one Parquet file."""
         table = pyarrow.Table.from_pylist(list(_rollout_rows(step, groups, advantages, prompts)), schema=ROLLOUT_SCHEMA)
         target = self.path / "rollouts" / f"step-{step:06d}.parquet"
-        pyarrow.parquet.write_table(table, aside := target.with_suffix(".part"))
-        aside.rename(target)
+        with writing(target):
+            pyarrow.parquet.write_table(table, aside := target.with_suffix(".part"))
+            publish(aside, target)
 
     def evaluation(self, name: str, report: dict[str, Any]) -> None:
         write_whole(self.path / "evals" / f"{name}.json", json.dumps(report))
@@ -135,11 +138,19 @@ class RunDirectory:
         for path in (self.path / "rollouts").glob("step-*.parquet"):
             if int(path.stem.split("-")[1].split(".")[0]) >= step:
                 path.unlink()
+        for path in (self.path / "evals").glob("*.json"):
+            after = path.stem.rpartition("-")[2]
+            if after.isdigit() and int(after) > step:
+                path.unlink()
 
     def _sweep(self) -> None:
         """Remove what an earlier crash left half written."""
         for path in [*self.path.glob("*.part"), *self.path.glob("*/*.part")]:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
+        for path in self.path.glob("*.jsonl"):
+            whole = path.read_bytes().rfind(b"\n") + 1
+            if whole < path.stat().st_size:  # a line that was cut off would run into the next one
+                os.truncate(path, whole)
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
@@ -151,14 +162,12 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in whole.splitlines()]
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a file aside, flush it to the disk, and rename it into place."""
-    aside = path.with_name(path.name + ".part")
-    with aside.open("w") as file:
-        file.write(text)
+def _append(path: Path, values: dict[str, Any]) -> None:
+    """Append one line, and wait until it is on the disk: a checkpoint that is must not be ahead of what led to it."""
+    with writing(path), path.open("a") as file:
+        file.write(json.dumps(values) + "\n")
         file.flush()
         os.fsync(file.fileno())
-    aside.rename(path)
 
 
 def _rollout_rows(
@@ -192,16 +201,28 @@ def _rollout_rows(
 
 
 def refuse_other_settings(path: Path, resolved: dict[str, Any]) -> None:
-    """Raise `ConfigError` if an unfinished run in `path` has other settings than these; with none there, do nothing."""
+    """Raise `ConfigError` if an unfinished run in `path` has other settings than these; with none there, do nothing.
+
+    A setting that an earlier version did not have yet counts as its default.
+    """
     if not (path / "config.json").exists():
         return
-    before, after = dict(_flat(json.loads((path / "config.json").read_text()))), dict(_flat(resolved))
+    before, after = dict(_flat(_in_present_terms((path / "config.json").read_text()))), dict(_flat(resolved))
     for key in sorted(before.keys() | after.keys()):
         if before.get(key) != after.get(key):
             raise ConfigError(
                 f"{path}: an unfinished run with other settings is there ({key} was {before.get(key)!r}, is now "
                 f"{after.get(key)!r}): finish it with its own settings, give this one another name=…, or remove it"
             )
+
+
+def _in_present_terms(text: str) -> dict[str, Any]:
+    """A config.json with the defaults of what it lacks; as it is, if its settings are no longer to be understood."""
+    values: dict[str, Any] = json.loads(text)
+    try:
+        return RunConfig.model_validate(values).model_dump(mode="json")
+    except ValidationError:
+        return values
 
 
 def _flat(value: object, prefix: str = "") -> Iterator[tuple[str, object]]:

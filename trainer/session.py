@@ -12,14 +12,16 @@ from typing import Any
 import benchmarks
 from benchmarks import ProblemError
 from trainer import checkpoint, fresh, report
-from trainer.checkpoint import Progress
+from trainer.checkpoint import CheckpointWriter, Progress, State
 from trainer.config import RunConfig, SupervisedStage
+from trainer.disk import WriteFailed
 from trainer.evaluate import Evaluated, evaluate, subset
 from trainer.policy import Policy, UpdateStats
 from trainer.record import RunDirectory
 from trainer.rollout import Judge, Rollout
 from trainer.sampler import Draw, Sampler, check_context
 from trainer.supervise import supervise, texts
+from trainer.types import Group
 from verifiers import Problem
 
 MakeSampler = Callable[[Policy, Path], Sampler]
@@ -34,18 +36,26 @@ class Session:
         self._held_out = benchmarks.load(config.eval.data) if config.eval else None
         self._sampler: Sampler | None = None
         self._open = ExitStack()
+        self._writer = CheckpointWriter(run.checkpoints, config.checkpoints, run.event)
+        self._parts: dict[str, Callable[[], Any]] = {}
+        self._resumed: dict[str, Any] = {}
+        self.pending: Sequence[Group] = ()
+        """Groups that are sampled and judged and not yet learned from: whoever samples ahead keeps them here."""
         found = checkpoint.latest(run.checkpoints)
         if found is None:
             self.progress = Progress(stages=0, step=0)
             self.policy = _begin(config)
             run.event("start")
-            self._save(run.checkpoints / "start")
+            self._save("start", wait=True)
         else:
             self.folder, self.progress = found
-            self.policy = Policy.load(str(self.folder), dtype=config.model.dtype)
-            self.policy.version = self.progress.step
             run.event("resume", checkpoint=self.folder.name)
             report.say(f"resuming from {self.folder}")
+            self._resumed = checkpoint.read_parts(self.folder)
+            self.pending = checkpoint.read_pending(self.folder)
+        if found or config.model.fresh:  # a fresh model too, so that it starts as it would resume, to the last buffer
+            self.policy = Policy.load(str(self.folder), dtype=config.model.dtype)
+            self.policy.version = self.progress.step
         run.forget_after(self.progress.step)
 
     def __enter__(self) -> Session:
@@ -54,7 +64,22 @@ class Session:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._open.close()
+        try:
+            self._writer.close()
+        except WriteFailed as failed:
+            if error is None:
+                raise
+            report.say(str(failed))  # what ended the run is told by its own error
+        finally:
+            self._open.close()
+
+    def carry(self, name: str, state: Callable[[], Any]) -> Any | None:
+        """From here on every checkpoint has `state()`, a JSON value, under this name.
+
+        Returns the value that the checkpoint resumed from has under it, or None.
+        """
+        self._parts[name] = state
+        return self._resumed.get(name)
 
     @property
     def sampler(self) -> Sampler:
@@ -110,14 +135,16 @@ class Session:
             values |= self._evaluate_briefly(done)
         self.run.metrics(step, values)
         report.step_line(done, self.config.steps, values)
-        self.progress = Progress(self.progress.stages, done)
+        score = values.get(f"eval/{self._held_out.name}") if self._held_out else None
+        self.progress = Progress(self.progress.stages, done, score)
         if done % self.config.checkpoints.every == 0 or done == self.config.steps:
-            self._save(self.run.checkpoints / f"{done:06d}")
-            checkpoint.prune(self.run.checkpoints, keep=self.config.checkpoints.keep)
+            self._save(f"{done:06d}")
+        self._writer.check()
 
     def finish(self) -> dict[str, Any]:
         """Evaluate the end, draw the curve, and write the summary: the run is then finished."""
         after = f"{self.config.steps:06d}"
+        self._writer.wait()
         self._evaluate_fully(after)
         stages = [stage.name for stage in self.config.sft] or [self._before]
         evaluations = {name: found for name in [*stages, after] if (found := self._read(name))}
@@ -146,7 +173,7 @@ class Session:
             report=line,
         )
         self.progress = Progress(stages=number + 1, step=0)
-        self._save(self.run.checkpoints / stage.name)
+        self._save(stage.name, wait=True)
         self._phase("cold_start", started)
         if self._sampler is not None:
             self._sampler.load(self.policy)
@@ -186,11 +213,19 @@ class Session:
     def _read(self, name: str) -> dict[str, Any] | None:
         return self.run.read_evaluation(f"{self._held_out.name}-{name}") if self._held_out else None
 
-    def _save(self, folder: Path) -> None:
+    def _save(self, name: str, *, wait: bool = False) -> None:
+        """Save a checkpoint while the run goes on; `wait`: until it is whole, and may be opened as `folder`."""
         optimizer = self.policy.optimizer if self.progress.step else None
-        checkpoint.save(self.policy, optimizer, self.progress, folder)
-        self.folder = folder
-        self.run.event("checkpoint", checkpoint=folder.name)
+        state = State(
+            self.progress,
+            tensors={"optimizer": optimizer.state_dict()} if optimizer else {},
+            parts={part: state() for part, state in self._parts.items()},
+            pending=self.pending,
+        )
+        self._writer.save(name, self.policy, state)
+        if wait:
+            self._writer.wait()
+            self.folder = self.run.checkpoints / name
 
     def _phase(self, phase: str, started: float) -> None:
         self.run.event("phase", phase=phase, seconds=round(time.monotonic() - started, 3))
@@ -200,4 +235,6 @@ def _begin(config: RunConfig) -> Policy:
     if config.model.path is not None:
         return Policy.load(config.model.path, dtype=config.model.dtype)
     assert config.model.fresh is not None, "config has neither a path nor a fresh model"
-    return fresh.make(config.model.fresh, texts(benchmarks.load(config.sft[0].data)), seed=config.seed)
+    return fresh.make(
+        config.model.fresh, texts(benchmarks.load(config.sft[0].data)), seed=config.seed, dtype=config.model.dtype
+    )
