@@ -8,8 +8,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from trainer.disk import write_whole
 from trainer.page import Table, page, text
-from trainer.record import write_whole
 from trainer.second_opinion import SecondOpinion, second_opinions
 from trainer.stored_report import Interval, Report, shown
 
