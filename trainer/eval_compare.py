@@ -105,13 +105,13 @@ def _count(problem: Mapping[str, Any]) -> tuple[int, int]:
 
 def _differing(first: Report, second: Report) -> Iterator[str]:
     for key in CONDITIONS:
-        if key in first and key in second:
+        if first.get(key) and second.get(key):
             before, after = dict(_flat(first[key], key)), dict(_flat(second[key], key))
             for place in sorted(before.keys() | after.keys()):
                 if before.get(place) != after.get(place):
                     yield f"{place}: {_short(before.get(place))} against {_short(after.get(place))}"
-        elif key in first or key in second:
-            yield f"{key}: told by the {'first' if key in first else 'second'} only"
+        elif first.get(key) or second.get(key):
+            yield f"{key}: told by the {'first' if first.get(key) else 'second'} only"
 
 
 def _flat(value: object, place: str) -> Iterator[tuple[str, object]]:

@@ -73,11 +73,11 @@ def model_name(report: Report) -> str:
 
 def sampling_of(report: Report) -> dict[str, Any]:
     """Temperature, top_p, seed, the number of samples and of new tokens, and stop texts, as far as they are told."""
-    return {**report.get("sampling", {}), **report.get("protocol", {})}
+    return {**report.get("sampling", {}), **(report.get("protocol") or {})}
 
 
 def num_examples(report: Report) -> int:
-    protocol = report.get("protocol", {})
+    protocol = report.get("protocol") or {}
     return len(protocol.get("examples", ())) + int(protocol.get("train_examples", 0))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -47,11 +48,10 @@ def about(report: Report) -> list[str]:
 
 def protocol_line(report: Report) -> str:
     """The protocol with its hash; in a report without one, the sampling settings."""
-    if "protocol" not in report:
+    if not (protocol := report.get("protocol")):
         return f"sampling: {_flat(report['sampling'])}"
-    named = {"name": "", "hash": "", **report["protocol"]}
-    settings = {key: value for key, value in named.items() if key not in ("name", "hash")}
-    return f"protocol {named['name']} ({named['hash']}): {_flat(settings)}"
+    settings = {key: value for key, value in protocol.items() if key not in ("name", "hash")}
+    return f"protocol {protocol['name']} ({protocol['hash'][:12]}): {_flat(settings)}"
 
 
 def score_table(reports: Sequence[Report]) -> Table:
@@ -184,10 +184,14 @@ def _words(key: str) -> str:
     return key.replace("_", " ")
 
 
-def _flat(settings: Mapping[str, Any], prefix: str = "") -> str:
-    parts = [
-        _flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else f"{prefix}{name} {value}"
-        for name, value in settings.items()
-        if value is not None
-    ]
-    return ", ".join(part for part in parts if part)
+def _flat(settings: Mapping[str, Any]) -> str:
+    """What is set, in one line: long texts shortened, of lists the length."""
+    given = {name: value for name, value in settings.items() if value not in (None, "", [])}
+    return ", ".join(f"{name} {_short(value)}" for name, value in given.items())
+
+
+def _short(value: object) -> str:
+    if isinstance(value, list | tuple):
+        return f"({len(value)})"
+    written = json.dumps(value) if isinstance(value, str | Mapping) else str(value)
+    return written if len(written) <= 80 else f"{written[:77]}..."

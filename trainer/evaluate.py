@@ -24,8 +24,9 @@ nothing that differs between two runs that sampled the same: times are in the jo
     slices            tag to value to {mean, low, high, problems}: tags that fall into a few classes
     counts            how many completions have each status, were truncated or failed, and of how many problems
     mean_tokens
-    problems          in the set's order, each {id, verifier, tags, prompt, samples}: prompt is the text as it was sent
+    problems          in the set's order, each {id, verifier, tags, prompt, gold, samples}: prompt is the text as sent
                       (or the messages, where a server puts them together; or the set's own, with stored completions);
+                      gold is the expected answer, "" where a spec (tests, a schema) has none in so many words;
                       samples is empty where the prompt was too long or nothing was stored (such a problem scores 0),
                       else in order each {completion, finish, tokens, status, score, answer, detail, parts, trace}
     finish            "stop", "length" (truncated) or "failed" (no completion could be got: UNJUDGED, completion "")
@@ -34,6 +35,7 @@ nothing that differs between two runs that sampled the same: times are in the jo
 
 from __future__ import annotations
 
+import json
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -48,6 +50,7 @@ from trainer.journal import Journal
 from trainer.rollout import Judge
 from trainer.sampler import Draw, Sampler
 from trainer.sources import WHOLE, Answer, Ask, Prompt, SampledSource, Shard, Source
+from trainer.stored_report import VOTED
 from trainer.text import Codec
 from verifiers import Problem, Status, Verdict
 
@@ -56,8 +59,6 @@ MAX_NAMED = 5
 """Rows left out that are shown to people, of however many."""
 MAX_CLASSES = 40
 """A tag with more values than this, or than half the problems, is no class to make slices by."""
-VOTED = frozenset({"math"})
-"""Verifiers whose answers can be voted on: two programs or essays are never the same."""
 MEASURED = frozenset({"seconds", "memory_mb"})
 """What a trace tells of this run alone."""
 
@@ -115,13 +116,17 @@ class Evaluated:
         return sum(lengths) / max(1, len(lengths))
 
     def pass_at_k(self) -> dict[int, Estimate]:
-        """By k: the powers of two up to the fewest samples of any problem, and that number itself."""
-        counts = [(len(scores), sum(score == 1 for score in scores)) for one in self.answered if (scores := one.scores)]
+        """By k: the powers of two up to the fewest judged samples of any problem, and that number itself.
+
+        A problem without completions has failed at any k; one whose samples are all unjudged is left out.
+        """
+        votes = [_votes(one, self.draw.count) for one in self.answered]
+        counts = [(len(ballots), sum(is_right for _, is_right in ballots)) for ballots in votes if ballots]
         return {k: mean_pass_at_k(counts, k) for k in _ladder(min((total for total, _ in counts), default=0))}
 
     def majority_at_k(self) -> dict[int, Estimate]:
         """The same of votes, on problems whose answers can be voted on."""
-        votes = [_votes(one) for one in self.answered if one.problem.verifier in VOTED]
+        votes = [_votes(one, self.draw.count) for one in self.answered if one.problem.verifier in VOTED]
         votes = [ballots for ballots in votes if ballots]
         return {k: mean_majority_at_k(votes, k) for k in _ladder(min(map(len, votes), default=0))}
 
@@ -299,7 +304,10 @@ def _ladder(most: int) -> list[int]:
     return sorted({*(1 << power for power in range(most.bit_length())), most} - {0})
 
 
-def _votes(one: Answered) -> list[tuple[str | None, bool]]:
+def _votes(one: Answered, asked: int) -> list[tuple[str | None, bool]]:
+    """Of each judged sample its answer and whether that is right; of a problem without any, as many failures."""
+    if not one.samples:
+        return [(None, False)] * max(1, asked)
     return [
         (sample.verdict.answer, sample.verdict.status is Status.CORRECT)
         for sample in one.samples
@@ -343,8 +351,16 @@ def _problem_report(one: Answered) -> dict[str, Any]:
         "verifier": one.problem.verifier,
         "tags": dict(one.problem.tags),
         "prompt": one.prompt.sent,
+        "gold": _gold(one.problem),
         "samples": [_sample_report(sample.answer, sample.verdict) for sample in one.samples],
     }
+
+
+def _gold(problem: Problem) -> str:
+    """The expected answer for people, where the spec has one."""
+    answers = [problem.spec[key] for key in ("answer", "expected") if problem.spec.get(key) is not None]
+    answers += problem.spec.get("answers") or []
+    return " or ".join(one if isinstance(one, str) else json.dumps(one) for one in answers)
 
 
 def _sample_report(answer: Answer, verdict: Verdict) -> dict[str, Any]:

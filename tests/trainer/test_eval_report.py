@@ -13,10 +13,15 @@ from typing import Any
 import pytest
 from reports import HOSTILE, problem, report, sample
 
+from benchmarks import ProblemSet
 from trainer import page
 from trainer.eval_report import markdown, month_picture, protocol_line, score_table, write_pages
+from trainer.evaluate import Answered, Evaluated, Sample
+from trainer.sampler import Draw
 from trainer.second_opinion import second_opinions
+from trainer.sources import Answer, Prompt
 from trainer.stored_report import shown
+from verifiers import Problem, Status, Verdict
 
 
 class Elements(HTMLParser):
@@ -132,8 +137,24 @@ def test_several_sets_are_rows_of_one_table() -> None:
 
 
 def test_a_report_without_a_protocol_tells_its_sampling_settings() -> None:
-    without = {key: value for key, value in report().items() if key != "protocol"}
-    assert protocol_line(without).startswith("sampling: count 2, max_new_tokens 64, temperature 0.6")
+    assert protocol_line({**report(), "protocol": None}).startswith("sampling: count 2, max_new_tokens 64, temp")
+    long = {"name": "own", "hash": "ab" * 32, "prompt": "x" * 200, "examples": [{}, {}], "stop": [], "system": ""}
+    line = protocol_line({**report(), "protocol": long})
+    assert line == f'protocol own (abababababab): prompt "{"x" * 76}..., examples (2)'
+
+
+def test_the_report_of_an_evaluation_is_one_that_the_pages_can_show(tmp_path: Path) -> None:
+    """One problem of 2 right of 4, one whose prompt was too long: pass@1 0.25, pass@2 (5/6 + 0) / 2."""
+    problems = [Problem(name, "?", "math", {"answer": "1/2"}, {"month": f"2024-0{n}"}) for n, name in enumerate("ab")]
+    verdicts = [Verdict(Status.CORRECT, 1.0, "0.5"), Verdict(Status.WRONG, 0.0, "2")] * 2
+    samples = [Sample(Answer("so", "stop", 3), verdict) for verdict in verdicts]
+    answered = [Answered(problems[0], Prompt("?"), samples), Answered(problems[1], Prompt("?", has_room=False), [])]
+    made = Evaluated(ProblemSet("halves", "1", tuple(problems)), Draw(4, 9, 1.0, 0), answered).report()
+    assert made["pass_at_k"]["1"]["mean"] == 0.25 and made["pass_at_k"]["2"]["mean"] == pytest.approx(5 / 12)
+    assert made["majority_at_k"]["4"]["mean"] == 0.25  # a tie of two, and a failure
+    text, html = (path.read_text() for path in write_pages(made, tmp_path / "halves"))
+    assert "| halves 1 | 2 | 4 | 25.0" in text and "| 2024-01 | 1 | 0.0" in text
+    assert [one["gold"] for one in data(Elements(html))] == ["1/2", "1/2"] and "<svg" in html
 
 
 def test_what_was_not_judged_has_no_score() -> None:
