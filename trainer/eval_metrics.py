@@ -96,6 +96,14 @@ def digest(text: str) -> str:
 
 
 def write_json(path: Path, value: object) -> Path:
+    """In UTF-8 as they write it, but for halves of surrogate pairs, at which their readers stop."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(value, indent=2), encoding="utf-8")
+    path.write_text(utf8(json.dumps(value, indent=2, ensure_ascii=False)), encoding="utf-8")
+    return path
+
+
+def write_json_lines(path: Path, values: Sequence[object]) -> Path:
+    """The same, one a line."""
+    lines = [f"{json.dumps(value, ensure_ascii=False)}\n" for value in values]
+    path.write_text(utf8("".join(lines)), encoding="utf-8", newline="\n")
     return path

@@ -26,6 +26,7 @@ from trainer.eval_metrics import (
     prompt_text,
     sampling_of,
     write_json,
+    write_json_lines,
 )
 from trainer.stored_report import Problem, Report
 
@@ -38,10 +39,8 @@ def write(report: Report, folder: Path, stamp: str, date: float) -> list[Path]:
     values = metrics(report, lambda k: f"pass@{k}", lambda k: f"majority@{k}")
     place = folder / _sanitized(model_name(report))
     results = write_json(place / f"results_{stamp}.json", _results(report, values, date))
-    samples = place / f"samples_{report['name']}_{stamp}.jsonl"
     rows = [_sample(report, values, number) for number in range(len(report["problems"]))]
-    samples.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    return [results, samples]
+    return [results, write_json_lines(place / f"samples_{report['name']}_{stamp}.jsonl", rows)]
 
 
 def _results(report: Report, values: PerProblem, date: float) -> dict[str, Any]:
@@ -95,6 +94,7 @@ def _kwargs(report: Report) -> dict[str, Any]:
 
 def _sample(report: Report, values: PerProblem, number: int) -> dict[str, Any]:
     problem = report["problems"][number]
+    has_repeats = any(len(one["samples"]) > 1 for one in report["problems"])
     answers = [sample["answer"] or "" for sample in problem["samples"]]
     found = of_problem(values, number)
     return {
@@ -103,7 +103,7 @@ def _sample(report: Report, values: PerProblem, number: int) -> dict[str, Any]:
         "target": problem.get("gold") or "",
         "arguments": {"gen_args_0": {"arg_0": prompt_text(problem), "arg_1": _kwargs(report)}},
         "resps": [[sample["completion"] for sample in problem["samples"]]],
-        "filtered_resps": answers if len(answers) == 1 else [answers],
+        "filtered_resps": [answers] if has_repeats else answers,
         "filter": FILTER,
         "metrics": list(found),
         **_hashes(problem),

@@ -17,6 +17,7 @@ from test_cli import assay, fails
 from trainer.eval_export import Form, export
 
 AT = datetime(2026, 1, 2, 3, 4, 5)
+SHOWN = HOSTILE.replace("\ud800", "?")  # at half a surrogate pair, their readers stop
 ERROR = 0.25
 """Of the means 0.5 and 1: sd 0.3536 / sqrt(2)."""
 
@@ -51,10 +52,10 @@ def test_lm_evaluation_harness_results(tmp_path: Path) -> None:
 
 
 def test_lm_evaluation_harness_samples(tmp_path: Path) -> None:
-    rows = [json.loads(line) for line in exported("lm-eval", tmp_path)[1].read_text().splitlines()]
+    rows = [json.loads(line) for line in exported("lm-eval", tmp_path)[1].read_text(encoding="utf-8").split("\n")[:-1]]
     assert [row["doc_id"] for row in rows] == [0, 1]
     first = rows[0]
-    assert first["resps"] == [["so it is correct", HOSTILE]] and first["filtered_resps"] == [["4", "</td>|"]]
+    assert first["resps"] == [["so it is correct", SHOWN]] and first["filtered_resps"] == [["4", "</td>|"]]
     assert (first["target"], first["filter"], first["doc"]["id"]) == ("4", "none", "one")
     assert {name: first[name] for name in first["metrics"]} == {"pass@1": 0.5, "pass@2": 1.0, "majority@2": 0.5}
     assert first["arguments"]["gen_args_0"]["arg_0"] == "How much is one?"
@@ -85,7 +86,7 @@ def test_lighteval_details(tmp_path: Path) -> None:
         0,
     )
     assert first["metric"] == {"pass@k:k=1&n=2": 0.5, "pass@k:k=2&n=2": 1.0, "maj@n:n=2": 0.5}
-    assert first["model_response"]["text"] == ["so it is correct", HOSTILE.replace("\ud800", "?")]
+    assert first["model_response"]["text"] == ["so it is correct", SHOWN]
     assert json.loads(first["doc"]["specific"]["tags"]) == {"month": "2024-08", "level": "<1>|"}
 
 
@@ -98,6 +99,7 @@ def test_what_was_not_judged_has_no_metric_and_is_not_counted(tmp_path: Path) ->
     assert got["n-samples"]["sums"] == {"original": 3, "effective": 2}
     rows = [json.loads(line) for line in samples.read_text().splitlines()]
     assert [row["metrics"] for row in rows] == [[], ["pass@1"], ["pass@1"]]
+    assert [row["filtered_resps"] for row in rows] == [["4"], ["4"], []]
     assert exported("lighteval", tmp_path, made)[0]["results"]["all"]["pass@k:k=1&n=1"] == 0.5
 
 
