@@ -32,7 +32,7 @@ def write_pages(report: Report, stem: Path) -> tuple[Path, Path]:
 def markdown(report: Report) -> str:
     """The report's tables, with the samples that other rules judge otherwise: on the HTML page a filter finds those."""
     opinions = [opinion for opinion in second_opinions(report["problems"]) if opinion.disagreements]
-    tables = [*_tables(report), *map(_disagreement_table, opinions)]
+    tables = [*_tables(report), *(_disagreement_table(opinion, _own_rule(report)) for opinion in opinions)]
     parts = [f"# {_cell(_title(report))}", "\n".join(f"- {_cell(line)}" for line in about(report))]
     return "\n\n".join([*parts, *map(_markdown_table, tables)]) + "\n"
 
@@ -117,7 +117,7 @@ def _tables(report: Report) -> Iterator[Table]:
             rows = [[value, str(found["problems"]), shown(found)] for value, found in values.items()]
             yield Table(f"By {tag}", [tag, "problems", "mean score"], rows)
     for opinion in second_opinions(report["problems"]):
-        yield _rule_table(opinion)
+        yield _rule_table(opinion, _own_rule(report))
 
 
 def _with_counts(report: Report) -> dict[str, Interval]:
@@ -126,17 +126,22 @@ def _with_counts(report: Report) -> dict[str, Interval]:
     return {name: {**found, "problems": names.count(name)} for name, found in report["by_verifier"].items()}
 
 
-def _rule_table(opinion: SecondOpinion) -> Table:
+def _own_rule(report: Report) -> str:
+    """By what the report's own score is judged."""
+    return report.get("rule") or "this report"
+
+
+def _rule_table(opinion: SecondOpinion, own: str) -> Table:
     header = ["rule", "mean score", "samples that both judged", "agreed"]
     agreed = f"{opinion.num_agreed} ({100 * opinion.num_agreed / max(1, opinion.num_both):.1f} %)"
     rows = [
-        ["this report", shown(asdict(opinion.ours)), str(opinion.num_both), agreed],
+        [own, shown(asdict(opinion.ours)), str(opinion.num_both), agreed],
         [opinion.rule, shown(asdict(opinion.theirs)), "", ""],
     ]
     return Table(f"Judged by {opinion.rule} too", header, rows)
 
 
-def _disagreement_table(opinion: SecondOpinion) -> Table:
+def _disagreement_table(opinion: SecondOpinion, own: str) -> Table:
     rows = []
     for problem, number in opinion.disagreements[:MAX_LISTED]:
         sample = problem["samples"][number]
@@ -144,7 +149,7 @@ def _disagreement_table(opinion: SecondOpinion) -> Table:
         said = [f"{verdict['status']}: {verdict['detail']}".strip(": ") for verdict in (sample, other)]
         rows.append([problem["id"], str(number), sample["answer"] or "", problem.get("gold") or "", *said])
     left = len(opinion.disagreements) - len(rows)
-    header = ["problem", "sample", "answer", "expected", "this report", opinion.rule]
+    header = ["problem", "sample", "answer", "expected", own, opinion.rule]
     return Table(f"Where {opinion.rule} differs", header, rows, f"and {left} more" if left else "")
 
 

@@ -17,7 +17,7 @@ Problem = Mapping[str, Any]
 Interval = Mapping[str, Any]
 """{"mean", "low", "high"}, of a share; all three None where nothing was judged."""
 
-VOTED = frozenset({"math"})
+VOTED = frozenset({"math", "math-verify"})
 """Verifiers whose answers can be voted on: two programs or essays are never the same."""
 
 

@@ -76,7 +76,7 @@ def test_other_conditions_are_told() -> None:
     ("second", "message"),
     [
         (of({"a": "c"}, name="others"), "sums and others are different problem sets"),
-        (of({"a": "c"}, version="2"), "sums 1 and sums 2 are different problems"),
+        (of({"a": "c"}, version="2"), "sums is 1 in one report and 2 in the other"),
         (of({"a": "c", "c": "c"}), r"sums: 2 problems are in one report only \(b in the first\)"),
     ],
 )
@@ -122,7 +122,7 @@ def test_the_command_compares_and_refuses_in_one_line(tmp_path: Path) -> None:
         (tmp_path / f"{name}.json").write_text(json.dumps(made))
     ended = assay("eval", "compare", "a.json", "b.json", cwd=tmp_path)
     assert ended.returncode == 0 and "  worse  x   1 -> 0\n" in ended.stdout, ended.stdout + ended.stderr
-    fails(2, "sums 1 and sums 2 are different problems", "eval", "compare", "a.json", "c.json", cwd=tmp_path)
+    fails(2, "sums is 1 in one report and 2 in the other", "eval", "compare", "a.json", "c.json", cwd=tmp_path)
 
 
 def test_no_problem_set_has_the_name_of_a_verb() -> None:
