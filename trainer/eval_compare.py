@@ -40,8 +40,8 @@ def pair(first: Report, second: Report) -> Paired:
         raise ConfigError(f"compare: {name} and {other} are different problem sets")
     if first["version"] != second["version"]:
         raise ConfigError(
-            f"compare: {name} is {first['version']} in one report and {second['version']} in the other: other problems, "
-            "or another rule of judging; evaluate both on one version"
+            f"compare: {name} is {first['version']} in one report and {second['version']} in the other: "
+            "other problems, or another rule of judging; evaluate both on one version"
         )
     before, after = ({problem["id"]: scores(problem) for problem in report["problems"]} for report in (first, second))
     try:
