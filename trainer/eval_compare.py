@@ -9,7 +9,7 @@ from typing import Any
 
 from benchmarks import Comparison, Estimate, compare, mean_score, paired_difference, pass_at_k
 from trainer.settings import ConfigError
-from trainer.stored_report import Report, scores, shown
+from trainer.stored_report import Report, model_name, scores, shown
 
 CONDITIONS = ("protocol", "sampling", "verifiers", "sandbox", "versions")
 """Keys of a report that say how its scores were made; where they differ, more than the models may be compared."""
@@ -21,6 +21,7 @@ class Paired:
 
     name: str
     version: str
+    models: tuple[str, str]
     first: Estimate
     """Mean score over the problems that both judged."""
     second: Estimate
@@ -57,6 +58,7 @@ def pair(first: Report, second: Report) -> Paired:
     return Paired(
         name,
         first["version"],
+        (model_name(first), model_name(second)),
         mean_score([before[one] for one in means]),
         mean_score([after[one] for one in means]),
         found,
@@ -70,16 +72,16 @@ def lines(paired: Paired, first: str, second: str) -> list[str]:
     """For people: what differs, which problems changed, most changed first, and at the end what it comes to."""
     found = paired.found
     changed = sorted((name for name, change in found.changes.items() if change), key=lambda n: -abs(found.changes[n]))
-    score = f"{_signed(found.difference)}   better {found.better}   worse {found.worse}   p {found.p_value:.3g}"
+    signs = f"better {found.better}   worse {found.worse}   p {found.p_value:.3g} (exact sign test)"
     return [
         f"{paired.name} {paired.version}: {first} against {second}",
         *(f"  not the same: {line}" for line in paired.conditions),
         *(f"  {_word(found.changes[n])} {n}   {_fraction(paired.means[n])}" for n in changed),
         *([f"  left out, as one of them is unjudged: {', '.join(found.left_out)}"] if found.left_out else []),
         f"  in percent, with 95 % intervals over {len(found.changes)} problems:",
-        f"  {'first':12} {shown(asdict(paired.first))}",
-        f"  {'second':12} {shown(asdict(paired.second))}",
-        f"  {'difference':12} {score}",
+        f"  {'first':12} {shown(asdict(paired.first))}   {paired.models[0]}",
+        f"  {'second':12} {shown(asdict(paired.second))}   {paired.models[1]}",
+        f"  {'difference':12} {_signed(found.difference)}   {signs}",
         *(f"  {f'of pass@{k}':12} {_signed(difference)}" for k, difference in paired.pass_at.items()),
     ]
 

@@ -67,10 +67,6 @@ def origin(report: Report) -> dict[str, Any]:
     return {key: report[key] for key in ("protocol", "model", "verifiers", "sandbox") if key in report}
 
 
-def model_name(report: Report) -> str:
-    return str((report.get("model") or {}).get("name") or "stored-completions")
-
-
 def sampling_of(report: Report) -> dict[str, Any]:
     """Temperature, top_p, seed, the number of samples and of new tokens, and stop texts, as far as they are told."""
     return {**report.get("sampling", {}), **(report.get("protocol") or {})}

@@ -22,7 +22,6 @@ from trainer.eval_metrics import (
     error,
     mean,
     metrics,
-    model_name,
     num_examples,
     of_problem,
     origin,
@@ -31,7 +30,7 @@ from trainer.eval_metrics import (
     utf8,
     write_json,
 )
-from trainer.stored_report import Report
+from trainer.stored_report import Report, model_name
 
 
 def write(report: Report, folder: Path, stamp: str) -> list[Path]:

@@ -19,7 +19,6 @@ from trainer.eval_metrics import (
     known,
     mean,
     metrics,
-    model_name,
     num_examples,
     of_problem,
     origin,
@@ -28,7 +27,7 @@ from trainer.eval_metrics import (
     write_json,
     write_json_lines,
 )
-from trainer.stored_report import Problem, Report
+from trainer.stored_report import Problem, Report, model_name
 
 FILTER = "none"
 """A metric there is named "METRIC,FILTER"; we extract answers in the verifier, not by their filters."""

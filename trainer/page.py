@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 MAX_BYTES = 60_000_000
-"""Of all completions on one page; a browser still opens it. Beyond that each is shortened."""
+"""Of all completions on one page; a browser opens it in a second. Beyond that each is shortened."""
 SHORTEST = 2_000
 """Characters of a completion that are always shown."""
 
@@ -105,10 +105,12 @@ def _prompt(prompt: str | Sequence[Mapping[str, str]]) -> str:
 
 def _room(problems: Sequence[Mapping[str, Any]]) -> int:
     """Characters of a completion that fit on the page; all of the longest one, where all do."""
-    lengths = [len(sample["completion"]) for problem in problems for sample in problem["samples"]]
-    if sum(lengths) <= MAX_BYTES:
+    completions = [sample["completion"] for problem in problems for sample in problem["samples"]]
+    lengths = [len(completion) for completion in completions]
+    num_bytes = sum(len(json.dumps(completion)) for completion in completions)
+    if num_bytes <= MAX_BYTES:
         return max(lengths, default=0)
-    return max(SHORTEST, MAX_BYTES // len(lengths))
+    return max(SHORTEST, MAX_BYTES * sum(lengths) // num_bytes // len(lengths))
 
 
 def shortened(completion: str, room: int) -> str:

@@ -51,6 +51,12 @@ def read_report(path: Path) -> Report:
     return report
 
 
+def model_name(report: Report) -> str:
+    """Of completions that were sampled elsewhere: their file's."""
+    model = report.get("model") or {}
+    return str(model.get("name") or Path(model.get("completions", "stored completions")).name)
+
+
 def scores(problem: Problem) -> list[float]:
     """Of its judged samples; a problem without any completion has failed."""
     if not problem["samples"]:

@@ -115,6 +115,13 @@ def test_intervals_agree_with_a_bootstrap_over_problems() -> None:
     passes = mean_pass_at_k([(8, round(sum(samples))) for samples in after], 4)
     at_4 = [pass_at_k(8, round(sum(samples)), 4) for samples in after]
     assert (passes.low, passes.high) == pytest.approx(bootstrap(mean, at_4), abs=0.006)
+    ballots = [[("right" if score else rng.choice("ab"), score == 1) for score in samples] for samples in after]
+    votes, at_5 = mean_majority_at_k(ballots, 5), [majority_at_k(samples, 5) for samples in ballots]
+    assert (votes.low, votes.high) == pytest.approx(bootstrap(mean, at_5), abs=0.006)
+    single = [[samples[0]] for samples in after]
+    assert (mean_score(single).low, mean_score(single).high) == pytest.approx(
+        bootstrap(mean, [score for [score] in single]), abs=0.01
+    )
 
 
 def test_an_interval_holds_the_truth_as_often_as_it_says() -> None:

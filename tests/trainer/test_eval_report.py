@@ -94,7 +94,10 @@ def test_a_completion_too_long_for_the_page_keeps_both_ends(monkeypatch: pytest.
     monkeypatch.setattr(page, "MAX_BYTES", 30_000)
     many = [problem(str(n), sample("wrong", completion="x" * 9_000)) for n in range(10)]
     lengths = {len(one["samples"][0]["completion"]) for one in data(Elements(page.page("t", [], [], [], many)))}
-    assert lengths == {len(page.shortened("x" * 9_000, 3_000))}
+    assert lengths == {len(page.shortened("x" * 9_000, 2_999))}  # with its quotes, a completion is 9002 bytes
+    many = [problem(str(n), sample("wrong", completion="字" * 9_000)) for n in range(2)]
+    lengths = {len(one["samples"][0]["completion"]) for one in data(Elements(page.page("t", [], [], [], many)))}
+    assert lengths == {len(page.shortened("字" * 9_000, 2_499))}  # six bytes each, and the quotes
 
 
 def test_messages_and_what_a_rollout_adds_are_shown() -> None:
