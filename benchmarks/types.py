@@ -28,6 +28,10 @@ class ProblemSet:
     """One line for each row that was asked for and is no sound problem: where it stands, its id and what is wrong."""
     notes: tuple[str, ...] = ()
     """What a reader of a score should know, one line each: another count than the set has, equal prompts, …"""
+    rule: str = ""
+    """By what it is scored, of a set that can be scored by several rules."""
+    second_opinions: Mapping[str, Mapping[str, Problem]] = field(default_factory=dict)
+    """Another rule to problem id to that problem as this rule judges it; a report shows both, and where they differ."""
 
 
 class ProblemSource(BaseModel):

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from benchmarks import ProblemError, ProblemSet, ProblemSource, load, wilson
-from benchmarks.livecodebench import COUNTS, FILES, RULES, files_of
+from benchmarks.livecodebench import COUNTS, FILES, files_of
+from benchmarks.livecodebench_rows import PRELUDE
 from benchmarks.private_tests import decode
 from benchmarks.window import Window
 from tests.benchmarks.test_sets import shared
@@ -64,7 +65,7 @@ def test_public_and_private_tests_become_one_spec(tmp_path: Path) -> None:
         (problem,) = loaded(written(tmp_path, ROW | {"private_test_cases": code})).problems
         assert (problem.id, problem.verifier) == ("abc001_a", "code")
         assert problem.spec["tests"] == [{"stdin": "1 2\n", "stdout": "3\n"}, {"stdin": "5 5\n", "stdout": "10\n"}]
-        assert (problem.spec["kind"], problem.spec["compare"]) == ("stdio", "livecodebench")
+        assert (problem.spec["kind"], problem.spec["compare"]) == ("stdio", "tokens")
         assert problem.spec["time_limit"] == 6.0
         assert problem.tags == {"date": "2024-08-03", "month": "2024-08", "difficulty": "easy", "platform": "atcoder"}
         assert "Add them." in problem.prompt and "from stdin" in problem.prompt
@@ -80,13 +81,25 @@ def test_a_functional_input_has_one_json_value_a_line(tmp_path: Path) -> None:
     assert "```python\nclass S:\n```" in problem.prompt
 
 
-def test_the_two_rules_compare_in_two_ways(tmp_path: Path) -> None:
+def test_two_rules_judge_and_the_first_one_scores(tmp_path: Path) -> None:
     path = written(tmp_path, ROW)
-    official, strict = loaded(path), loaded(path, rules="strict")
-    assert official.problems[0].spec["compare"] == "livecodebench"
-    assert strict.problems[0].spec["compare"] == "tokens" and strict.problems[0].spec["tolerance"] == 1e-6
-    assert set(RULES) == {"official", "strict"}
-    assert official.version != strict.version and "rules=strict" in strict.version
+    found = loaded(path)
+    (ours,), (theirs,) = found.problems, found.second_opinions["official"].values()
+    assert found.rule == "strict" and list(found.second_opinions) == ["official"]
+    assert (ours.verifier, ours.spec["compare"], ours.spec["tolerance"]) == ("code", "tokens", 1e-6)
+    assert (theirs.id, theirs.prompt, theirs.tags) == (ours.id, ours.prompt, ours.tags)
+    assert theirs.verifier == "livecodebench"
+    assert theirs.spec == {
+        "tests": [{"input": "1 2\n", "output": "3\n"}],
+        "function": "",
+        "prelude": PRELUDE,
+        "time_limit": 6,
+        "grader": "2025-01",
+    }
+    turned, alone = loaded(path, rule="official, strict"), loaded(path, rule="official")
+    assert turned.problems == alone.problems == (theirs,)
+    assert turned.second_opinions == {"strict": {ours.id: ours}} and not alone.second_opinions
+    assert turned.version == alone.version != found.version and alone.version.endswith("rule=official")
 
 
 def test_a_hostile_pickle_is_named_and_never_run_and_the_other_rows_stay(tmp_path: Path) -> None:
@@ -165,7 +178,10 @@ def test_a_few_bytes_cannot_become_gigabytes() -> None:
         ({"public_test_cases": json.dumps([STDIN, CALL])}, "testtype: found functional and stdin"),
         ({"public_test_cases": json.dumps([CALL])}, "metadata: no func_name"),
         ({"public_test_cases": json.dumps([CALL]), "metadata": "3"}, "metadata: no func_name"),
-        ({"public_test_cases": json.dumps([CALL | {"input": "x"}])}, "public_test_cases[0]: not JSON, one value"),
+        (
+            {"public_test_cases": json.dumps([CALL | {"input": "x"}]), "metadata": '{"func_name": "f"}'},
+            "public_test_cases[0]: not JSON, one value",
+        ),
         ({"private_test_cases": None}, "private_test_cases: found nothing, expected text"),
         ({"question_id": None}, "question_id: found nothing, expected text"),
         ({"question_id": "abc001_b"}, "question_id: another row has it, too"),
@@ -191,7 +207,7 @@ def test_a_folder_with_the_releases_files_serves_instead_of_the_hub(tmp_path: Pa
         written(tmp_path, ROW | {"question_id": f"q{number}"}, name=file)
     found = loaded(str(tmp_path), release="v2_v4")
     assert [problem.id for problem in found.problems] == ["q1", "q2", "q3"]
-    assert found.version == "1 v2_v4 rules=official"
+    assert found.version == "2 v2_v4 rule=strict"
     assert found.notes == (f"3 rows; v2_v4 has {COUNTS[3] - COUNTS[0]}",)
     (tmp_path / FILES[5]).unlink()
     with pytest.raises(ProblemError, match=r"test6.jsonl: no such file"):
@@ -206,7 +222,8 @@ def test_a_folder_with_the_releases_files_serves_instead_of_the_hub(tmp_path: Pa
         ({"windw": "2024-08"}, "windw: no such option; it has release, window"),
         ({"release": "v3_v2"}, "release: found 'v3_v2', expected release_v1 to release_v6"),
         ({"release": "release_v1"}, "release: found 'release_v1', but"),
-        ({"rules": "lax"}, "rules: Input should be 'official' or 'strict'; found 'lax'"),
+        ({"rule": "lax"}, "rule: found 'lax', expected strict, official, official-2025-05, with"),
+        ({"rule": "official,official"}, "rule: found 'official' twice"),
         ({"platform": "atcoder,topcoder"}, "platform: found 'topcoder', expected leetcode, atcoder, codeforces"),
         ({"window": "2023-01"}, "no problems in"),
     ],
