@@ -31,7 +31,7 @@ def write_whole(path: Path, text: str) -> None:
     """Write a file aside, flush it to the disk, and rename it into place."""
     aside = path.with_name(path.name + ".part")
     with writing(path):
-        aside.write_text(text)
+        aside.write_text(text, encoding="utf-8")
         publish(aside, path)
 
 

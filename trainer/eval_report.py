@@ -12,7 +12,7 @@ from typing import Any
 from trainer.disk import write_whole
 from trainer.page import Table, page, text
 from trainer.second_opinion import SecondOpinion, second_opinions
-from trainer.stored_report import Interval, Report, shown
+from trainer.stored_report import Interval, Report, model_name, shown
 
 RATES = ("no_answer", "truncated", "timeout", "unjudged", "failed")
 MAX_LISTED = 40
@@ -38,8 +38,10 @@ def markdown(report: Report) -> str:
 
 
 def about(report: Report) -> list[str]:
-    """One line each: how the samples were made, and what a reader of the score should know."""
+    """One line each: by which model and how the samples were made, and what a reader of the score should know."""
+    digest = (report.get("model") or {}).get("digest", "")
     return [
+        f"model {model_name(report)}" + (f" ({digest[:12]})" if digest else ""),
         protocol_line(report),
         *report.get("notes", ()),
         *(f"left out: {why}" for why in report.get("left_out", ())),

@@ -17,6 +17,8 @@ Problem = Mapping[str, Any]
 Interval = Mapping[str, Any]
 """{"mean", "low", "high"}, of a share; all three None where nothing was judged."""
 
+KEYS = ("name", "version", "problems", "pass_at_k", "majority_at_k")
+"""What a report is known by, and what older ones lack."""
 VOTED = frozenset({"math", "math-verify"})
 """Verifiers whose answers can be voted on: two programs or essays are never the same."""
 
@@ -38,17 +40,19 @@ def read_reports(path: Path) -> dict[str, Report]:
 
 
 def read_report(path: Path) -> Report:
-    """The JSON report that `assay eval` wrote; raises `ConfigError`."""
+    """The JSON report that `assay eval` wrote, or a run's in its evals/ (of its sampled completions); `ConfigError`."""
     try:
         report = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
     except ValueError as error:
         raise ConfigError(f"{path}: not JSON: {error}") from None
-    if missing := [key for key in ("name", "version", "problems") if not isinstance(report, dict) or key not in report]:
-        raise ConfigError(f"{path}: not a report of assay eval: it has no {', '.join(missing)}")
-    assert isinstance(report, dict)
-    return report
+    if not isinstance(report, dict):
+        raise ConfigError(f"{path}: not a report of assay eval: it is no JSON object")
+    whole: Report = report.get("sampled", report)
+    if missing := [key for key in KEYS if key not in whole]:
+        raise ConfigError(f"{path}: not a report of assay eval, or of an older one: it has no {', '.join(missing)}")
+    return whole
 
 
 def model_name(report: Report) -> str:

@@ -90,6 +90,9 @@ def test_a_folder_is_the_reports_in_it(tmp_path: Path) -> None:
     (tmp_path / "other.json").write_text(json.dumps({**report(), "name": "other"}))
     assert list(read_reports(tmp_path)) == ["other", "sums"]
     assert read_reports(tmp_path / "sums.json")["sums"] == report()
+    (tmp_path / "step.json").write_text(json.dumps({"sampled": report(), "greedy": None}))
+    assert read_reports(tmp_path / "step.json")["sums"] == report(), "an eval of a training run"
+    (tmp_path / "step.json").unlink()
     (tmp_path / "again.json").write_text(json.dumps(report()))
     with pytest.raises(ConfigError, match=r"again.json and sums.json are both of sums"):
         read_reports(tmp_path)
@@ -99,8 +102,8 @@ def test_a_folder_is_the_reports_in_it(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("{", "not JSON"),
-        ('{"name": "a"}', "it has no version, problems"),
-        ("[]", "it has no name"),
+        ('{"name": "a"}', "it has no version, problems, pass_at_k"),
+        ("[]", "it is no JSON object"),
         (None, "No such file"),
     ],
 )

@@ -117,7 +117,10 @@ def test_the_markdown_says_the_score_and_what_went_wrong(written: tuple[str, Ele
         "majority@2": "75.0 \\[26.0, 100.0\\]", "no answer": "0.0 %", "truncated": "25.0 %", "timeout": "0.0 %",
         "unjudged": "0.0 %", "failed": "0.0 %", "mean tokens": "10",
     }  # fmt: skip
-    assert "- protocol greedy (abc123): temperature 0.6, n 2\n- two of three\n- left out: row 7" in text
+    assert (
+        "- model some/model (000000000000)\n- protocol greedy (abc123): temperature 0.6, n 2\n- two of three\n" in text
+    )
+    assert "- left out: row 7" in text
     assert "| 2024-08 | 1 | 50.0 \\[50.0, 50.0\\] |" in text
     assert "| \\<1\\>\\| | 1 | 50.0" in text
 
