@@ -174,8 +174,8 @@ def restore_optimizer(optimizer: Optimizer, folder: Path) -> None:
 
 
 def _saved(checkpoints: Path) -> list[tuple[Path, Progress]]:
-    folders = [folder for folder in checkpoints.glob("*") if folder.suffix != ".part"]
-    return [(f, Progress(**json.loads((f / "resume" / "progress.json").read_text()))) for f in folders]
+    files = [file for file in checkpoints.glob("*/resume/progress.json") if file.parents[1].suffix != ".part"]
+    return [(file.parents[1], Progress(**json.loads(file.read_text()))) for file in files]
 
 
 def _write(

@@ -135,12 +135,13 @@ def test_the_step_does_not_wait_and_what_it_learns_meanwhile_is_not_in_the_check
 def test_the_newest_and_the_best_are_kept_and_those_of_stages(tmp_path: Path) -> None:
     policy = tiny.policy()
     scores = {10: 0.5, 20: 0.75, 30: None, 40: 0.75, 50: math.nan, 60: 0.6, 70: None}
+    (tmp_path / "mine").mkdir()  # not ours: neither found nor removed
     with writer(tmp_path, keep=2, best=2) as (opened, events):
         opened.save("start", policy, State(Progress(0, 0)))
         opened.save("2", policy, State(Progress(1, 0)))  # a stage may be called so
         for step, score in scores.items():
             opened.save(f"{step:06d}", policy, State(Progress(1, step, score)))
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["000020", "000040", "000060", "000070", "2", "start"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == "000020 000040 000060 000070 2 mine start".split()
     removed = [name for kind, name in events if kind == "checkpoint_removed"]
     assert removed == ["000010", "000030", "000050"]
 

@@ -5,55 +5,117 @@ from __future__ import annotations
 import json
 import os
 import random
+import select
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import psutil
 import pyarrow.parquet
 import pytest
 import tiny
-from test_cli import RECIPE, ROOT
+from test_cli import ROOT
 
 from sandbox import list_leftovers
 from trainer.record import read_lines
 
 COMMAND = [sys.executable, "-m", "assay", "train", "own.toml"]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"}
+RECIPE = """
+steps = 12
+problems = 4
+[model.fresh]
+vocabulary = 320
+hidden = 64
+layers = 1
+heads = 2
+key_value_heads = 1
+intermediate = 64
+context = 512
+[data]
+name = "jsonl"
+path = "train.jsonl"
+[[sft]]
+name = "base"
+steps = 3
+batch = 4
+data = { name = "jsonl", path = "train.jsonl" }
+[sampling]
+group = 8
+max_new_tokens = 48
+[optim]
+lr = 3e-3
+[eval]
+data = { name = "jsonl", path = "held_out.jsonl" }
+samples = 2
+every = 4
+[checkpoints]
+every = 1
+best = 1
+"""
 
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
-    (tmp_path / "own.toml").write_text(RECIPE.replace("steps = 2", "steps = 12", 1))
-    tiny.write_problems(tmp_path / "train.jsonl", 20, family="code")
-    tiny.write_problems(tmp_path / "held_out.jsonl", 5, held_out=True, family="code")
+    (tmp_path / "own.toml").write_text(RECIPE)
+    write_problems(tmp_path / "train.jsonl", 20)
+    write_problems(tmp_path / "held_out.jsonl", 5, held_out=True)
     return tmp_path
 
 
-def finish(place: Path) -> str:
-    ended = subprocess.run(
-        COMMAND, cwd=place, env=ENVIRONMENT, capture_output=True, text=True, timeout=240, check=False
-    )
-    assert ended.returncode == 0, ended.stderr
-    return ended.stdout
+def write_problems(path: Path, count: int, *, held_out: bool = False) -> None:
+    """Half are programs to write; half can be solved by luck, so that there is something to learn from."""
+    tiny.write_problems(path, count, held_out=held_out, family="code")
+    with path.open("a") as file:
+        for number in range(count):
+            prompt = f"An even number of characters, please, for the {number + held_out * count}th time."
+            even = {"id": f"even-{number}", "prompt": prompt, "verifier": "schema", "completion": "ab" * (number % 5)}
+            file.write(json.dumps({**even, "spec": {"regex": r"([\s\S][\s\S])*"}}) + "\n")
 
 
-def kill_after(place: Path, seconds: float, *, until: Path | None = None) -> bool:
-    """Start the run and kill it `seconds` after it began, or after `until` is there; whether it was still running."""
-    with (place / "output").open("w") as output:
-        process = subprocess.Popen(COMMAND, cwd=place, env=ENVIRONMENT, stdout=output, stderr=output)
-        while until is not None and not until.exists() and process.poll() is None:
-            time.sleep(0.05)
-        time.sleep(seconds)
-        was_running = process.poll() is None
-        family = (
-            [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)] if was_running else []
-        )
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+class Process(Protocol):
+    """The command at work."""
+
+    pid: int
+
+    def poll(self) -> int | None: ...
+
+    def wait(self) -> int: ...
+
+
+Start = Callable[[Path], Process]
+
+
+def start_command(place: Path) -> subprocess.Popen[bytes]:
+    """As a user does."""
+    with (place / "output").open("a") as output:
+        return subprocess.Popen(COMMAND, cwd=place, env=ENVIRONMENT, stdout=output, stderr=output)
+
+
+def finish(place: Path, start: Start = start_command) -> str:
+    code = start(place).wait()
+    output = (place / "output").read_text()
+    assert code == 0, output
+    return output
+
+
+def kill_after(place: Path, seconds: float, *, until: Callable[[], bool], start: Start = start_command) -> bool:
+    """Start the run and kill it `seconds` after `until`; whether it was still running."""
+    process = start(place)
+    while not until() and process.poll() is None:
+        time.sleep(0.02)
+    time.sleep(seconds)
+    was_running = process.poll() is None
+    family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)] if was_running else []
+    if was_running:
+        os.kill(process.pid, signal.SIGKILL)
+    process.wait()
     _, alive = psutil.wait_procs(family, timeout=20)
     assert not alive, f"outlived the run: {alive}"
     return was_running
@@ -67,41 +129,160 @@ def left_behind(deadline: float = 20) -> list[str]:
     return dead
 
 
-def record(place: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]], bytes, Any]:
-    """What a run left behind but for its times: metrics, rollouts, weights, scores."""
-    run = place / "runs" / "own"
-    metrics = [
-        {k: v for k, v in line.items() if "time" not in k and "second" not in k}
-        for line in read_lines(run / "metrics.jsonl")
-    ]
-    tables = [pyarrow.parquet.read_table(path).to_pylist() for path in sorted(run.glob("rollouts/*.parquet"))]
-    rows = [{k: v for k, v in row.items() if "seconds" not in k} for table in tables for row in table]
-    stages = json.loads((run / "summary.json").read_text())["stages"]
-    return metrics, rows, (run / "checkpoints/000012/model.safetensors").read_bytes(), stages
+def loads(run: Path) -> int:
+    """How often a sampler has been opened."""
+    return sum(event.get("phase") == "load" for event in read_lines(run / "events.jsonl"))
+
+
+def has_loaded(run: Path, times: int) -> bool:
+    return loads(run) >= times
 
 
 def test_a_killed_run_leaves_nothing_and_resumes_from_its_last_checkpoint(place: Path) -> None:
     before = set(left_behind(deadline=0))
-    assert kill_after(place, 0.2, until=place / "runs/own/checkpoints/000002")
+    assert kill_after(place, 0.2, until=(place / "runs/own/checkpoints/000002").exists)
     assert not (place / "runs/own/summary.json").exists()
     assert set(left_behind()) <= before
     assert "resuming from runs/own/checkpoints/0000" in finish(place)
     assert [line["step"] for line in read_lines(place / "runs/own/metrics.jsonl")] == list(range(12))
 
 
+FORKED = """
+import os, sys
+from trainer import cli
+cli.prepare_process()
+import trainer.loop, trainer.vllm_sampler
+for line in sys.stdin:
+    child = os.fork()
+    if child:
+        print(child, flush=True)
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+    else:
+        output = os.open("output", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        os.dup2(output, 1), os.dup2(output, 2)
+        sys.exit(cli.main(["train", "own.toml"]))
+"""
+
+
+class Forked:
+    """The command, once in a process that has loaded everything and forks for each run: loading takes most of one's
+    time. One runs at a time."""
+
+    def __init__(self, place: Path) -> None:
+        self._parent = subprocess.Popen(
+            [sys.executable, "-c", FORKED],
+            cwd=place,
+            env=ENVIRONMENT,
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        assert self._parent.stdin
+        assert self._parent.stdout
+        self._to, self._from = self._parent.stdin, self._parent.stdout
+        self.pid = 0
+        self._code: int | None = None
+
+    def __call__(self, place: Path) -> Forked:
+        print(file=self._to, flush=True)
+        self.pid, self._code = int(self._from.readline()), None
+        return self
+
+    def poll(self) -> int | None:
+        return self.wait() if select.select([self._from], [], [], 0)[0] else self._code
+
+    def wait(self) -> int:
+        if self._code is None:
+            self._code = int(self._from.readline())
+        return self._code
+
+    def close(self) -> None:
+        self._to.close()
+        self._parent.wait()
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a run left behind but for its times."""
+
+    metrics: list[dict[str, Any]]
+    rollouts: list[dict[str, Any]]
+    evaluations: dict[str, Any]
+    stages: dict[str, Any]
+    checkpoints: dict[str, bytes]
+    """Of the newest, the best and the stages: weights and optimizer."""
+
+
+def record(run: Path) -> Record:
+    tables = [pyarrow.parquet.read_table(path).to_pylist() for path in sorted(run.glob("rollouts/*.parquet"))]
+    files = sorted(file for kind in ("*.safetensors", "*.pt") for file in run.glob(f"checkpoints/**/{kind}"))
+    return Record(
+        [timeless(line) for line in read_lines(run / "metrics.jsonl")],
+        [timeless(row) for table in tables for row in table],
+        {path.name: json.loads(path.read_text()) for path in sorted(run.glob("evals/*.json"))},
+        json.loads((run / "summary.json").read_text())["stages"],
+        {str(file.relative_to(run)): file.read_bytes() for file in files},
+    )
+
+
+def timeless(values: dict[str, Any]) -> dict[str, Any]:
+    """Without what a clock wrote."""
+    return {key: value for key, value in values.items() if "time" not in key and "second" not in key}
+
+
+def moments(number: int, seconds: float, learning: float) -> list[tuple[bool, float]]:
+    """When to kill the processes of a run: the first at any moment of its life, two once they sample and learn."""
+    rng = random.Random(f"kill/{number}")
+    return [(False, rng.uniform(0.5, seconds)), *((True, rng.uniform(0, learning)) for _ in range(2))]
+
+
+def where(run: Path) -> str:
+    """The last that a killed run did."""
+    events, metrics = read_lines(run / "events.jsonl"), read_lines(run / "metrics.jsonl")
+    if not events:
+        return "before it began"
+    last = events[-1]
+    what = " ".join(str(last[key]) for key in ("event", "phase", "checkpoint") if key in last)
+    return f"{len(metrics)} steps, after {what!r}"
+
+
 @pytest.mark.soak
-@pytest.mark.timeout(1800)
-def test_runs_killed_at_random_moments_end_as_if_they_had_not_been(place: Path) -> None:
+@pytest.mark.timeout(3600)
+def test_runs_killed_at_random_moments_end_as_if_they_had_not_been(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def say(text: str) -> None:
+        with capsys.disabled():
+            print(f"\n{text}", end="", flush=True)
+
+    run, command = place / "runs" / "own", Forked(place)
     started = time.monotonic()
-    finish(place)
-    whole, seconds = record(place), time.monotonic() - started
-    rng, num_kills = random.Random(0), 0
-    for attempt in range(20):
-        (place / "runs" / "own").rename(place / "runs" / f"whole-{attempt}")
-        while kill_after(place, rng.uniform(1, seconds)) and num_kills < 60:
-            num_kills += 1
-        if not (place / "runs/own/summary.json").exists():
-            finish(place)
-        assert record(place) == whole, f"after {num_kills} kills"
-    assert num_kills >= 20, num_kills
+    finish(place, command)
+    seconds = time.monotonic() - started
+    events = {event.get("phase", event["event"]): event["time"] for event in read_lines(run / "events.jsonl")}
+    learning = events["finish"] - events["load"]
+    whole = record(run)
+    assert len({line.get("grad_norm") for line in whole.metrics}) > 6, "a run that learns nothing would prove nothing"
+    say(f"a whole run takes {seconds:.0f} s, {learning:.1f} s of them once its sampler is open")
+    num_kills = 0
+    for number in range(20):
+        run.rename(place / "runs" / f"own-{number}")
+        killed = []
+        for is_loaded, after in moments(number, seconds, learning):
+            if (run / "summary.json").exists():
+                break
+            target = loads(run) + 1 if is_loaded else 0
+            until = partial(has_loaded, run, target)
+            if kill_after(place, after, until=until, start=command):
+                killed.append(where(run))
+        if not (run / "summary.json").exists():
+            finish(place, command)
+        num_kills += len(killed)
+        say(f"run {number}: killed {len(killed)} times: {'; '.join(killed)}")
+        ended = record(run)
+        for field in ("metrics", "rollouts", "evaluations", "stages", "checkpoints"):
+            assert getattr(ended, field) == getattr(whole, field), f"run {number}: {field}"
+    say(f"20 runs, {num_kills} kills: metrics, rollouts, evaluations and weights are those of the run never killed\n")
+    command.close()
+    assert num_kills >= 40, num_kills
     assert not left_behind()
