@@ -173,7 +173,7 @@ class Forked:
             [sys.executable, "-c", FORKED],
             cwd=place,
             env=ENVIRONMENT,
-            text=True,
+            bufsize=0,  # a line that is read must not take the next one with it: `poll` looks at the pipe
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
@@ -184,7 +184,7 @@ class Forked:
         self._code: int | None = None
 
     def __call__(self, place: Path) -> Forked:
-        print(file=self._to, flush=True)
+        self._to.write(b"\n")
         self.pid, self._code = int(self._from.readline()), None
         return self
 
