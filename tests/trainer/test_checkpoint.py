@@ -18,6 +18,7 @@ import numpy
 import pytest
 import tiny
 import torch
+import vllm
 from pydantic import ValidationError
 from safetensors.torch import load_file
 from test_run import DiesAt, plain, rollouts, run, timeless
@@ -29,6 +30,7 @@ from trainer.config import Checkpoints, RunConfig
 from trainer.disk import WriteFailed
 from trainer.policy import Policy
 from trainer.record import RunDirectory, read_lines
+from trainer.sampler import Draw, PlainSampler
 from trainer.session import Session
 from trainer.settings import ConfigError
 from trainer.types import Completion, Group
@@ -358,3 +360,25 @@ def test_a_checkpoint_opens_in_transformers_with_all_that_is_needed_to_chat(tmp_
     assert torch.equal(ours, theirs)
     assert model.lm_head.weight is model.model.embed_tokens.weight, "tied weights must stay tied"
     assert GenerationConfig.from_pretrained(folder).eos_token_id in policy.codec.stop_ids
+
+
+def test_a_checkpoint_opens_in_vllm_with_its_own_tokenizer_and_chat_template(tmp_path: Path) -> None:
+    policy = tiny.policy(model=tiny.MODEL.model_copy(update={"hidden": 64, "heads": 2}))
+    with writer(tmp_path) as (opened, _):
+        opened.save("000001", policy, State(Progress(0, 1)))
+    model = vllm.LLM(
+        str(tmp_path / "000001"),
+        dtype="float32",
+        max_model_len=128,
+        enforce_eager=True,
+        gpu_memory_utilization=0.1,
+        disable_log_stats=True,
+    )
+    params = vllm.SamplingParams(temperature=0, max_tokens=6)
+    [answer] = model.chat([{"role": "user", "content": "1+2"}], params, use_tqdm=False)
+    model.llm_engine.engine_core.shutdown()
+    prompt = policy.codec.encode_prompt("1+2")
+    assert answer.prompt_token_ids == prompt
+    [(_, greedy)] = PlainSampler(policy).sample([prompt], Draw(count=1, max_new_tokens=6, temperature=0, seed=0))
+    assert list(answer.outputs[0].token_ids) == list(greedy.token_ids)
+    assert answer.outputs[0].text == greedy.text
