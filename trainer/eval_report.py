@@ -15,6 +15,8 @@ from trainer.second_opinion import SecondOpinion, second_opinions
 from trainer.stored_report import Interval, Report, model_name, shown
 
 RATES = ("no_answer", "truncated", "timeout", "unjudged", "failed")
+MAX_LEFT_OUT = 10
+"""Rows of the problem set that are no problems and are named on the pages."""
 MAX_LISTED = 40
 """Disagreements that the Markdown lists for each rule; the HTML page can filter for them all."""
 
@@ -40,11 +42,14 @@ def markdown(report: Report) -> str:
 def about(report: Report) -> list[str]:
     """One line each: by which model and how the samples were made, and what a reader of the score should know."""
     digest = (report.get("model") or {}).get("digest", "")
+    left_out = report.get("left_out", ())
+    unnamed = len(left_out) - MAX_LEFT_OUT
     return [
         f"model {model_name(report)}" + (f" ({digest[:12]})" if digest else ""),
         protocol_line(report),
         *report.get("notes", ()),
-        *(f"left out: {why}" for why in report.get("left_out", ())),
+        *(f"left out: {why}" for why in left_out[:MAX_LEFT_OUT]),
+        *([f"left out: {unnamed} more, which the JSON report names"] if unnamed > 0 else []),
     ]
 
 

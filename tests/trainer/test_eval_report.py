@@ -15,7 +15,7 @@ from reports import HOSTILE, problem, report, sample
 
 from benchmarks import ProblemSet
 from trainer import page
-from trainer.eval_report import markdown, month_picture, protocol_line, score_table, write_pages
+from trainer.eval_report import about, markdown, month_picture, protocol_line, score_table, write_pages
 from trainer.evaluate import Answered, Evaluated, Sample
 from trainer.sampler import Draw
 from trainer.second_opinion import second_opinions
@@ -128,6 +128,11 @@ def test_the_markdown_says_the_score_and_what_went_wrong(written: tuple[str, Ele
 def test_the_markdown_lists_where_rules_disagree(written: tuple[str, Elements]) -> None:
     assert "| one | 0 | 4 | 4 | correct | wrong: 4.0 is not 4 |" in written[0]
     assert "| math-verify | 0.0 \\[0.0, 79.3\\] |" in written[0]  # Wilson, 0 of 1: 1.96^2 / (1 + 1.96^2)
+
+
+def test_many_rows_left_out_do_not_hide_the_score() -> None:
+    found = [line for line in about({**report(), "left_out": [f"row {n}" for n in range(300)]}) if "left out" in line]
+    assert len(found) == 11 and found[-1] == "left out: 290 more, which the JSON report names"
 
 
 def test_partial_credit_has_a_column_of_its_own() -> None:
