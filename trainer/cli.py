@@ -64,8 +64,8 @@ def _train(arguments: argparse.Namespace) -> int:
             router.start()
             run.event("sandbox", description=router.sandbox_description, image=router.sandbox_image)
             print(f"run: {run.path}   sandbox: {router.sandbox_description}", flush=True)
+            from trainer.canary import WeightMismatch
             from trainer.loop import RunStopped, train
-            from trainer.sampler import WeightMismatch
 
             try:
                 train(config, run, router, _make_sampler(config))
@@ -261,7 +261,7 @@ def _rejudge(arguments: argparse.Namespace) -> int:
     chosen: dict[str, Any] = {} if arguments.sandbox == "auto" else {"kind": arguments.sandbox}
     if arguments.jobs:
         chosen["slots"] = min(arguments.jobs, len(os.sched_getaffinity(0)))  # a box takes a core
-    comparison = rejudge.Comparison(run.config.objective.advantage)
+    comparison = rejudge.Comparison(run.config.objective.method.advantage)
     with Router(run.config.sandbox.model_copy(update=chosen)) as router:
         problems = rejudge.change_specs(data.problems, arguments.overrides, router)
         router.start()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -12,6 +14,7 @@ from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
 
 from benchmarks import ProblemSource
 from sandbox import SandboxConfig
+from trainer.preset import PRESETS, AdvantageMode, Average, Correction, Divergence, Preset, PresetName
 from trainer.settings import ConfigError, Table, validated
 
 
@@ -173,16 +176,72 @@ class Sampling(Table):
     gpu_memory: float = Field(0.4, gt=0, lt=1)
     """Share of a GPU's memory that vLLM takes; on a CPU it takes `cpu_cache_gib`."""
     cpu_cache_gib: int = Field(1, ge=1)
+    max_staleness: int = Field(0, ge=0, le=1)
+    """Updates that the policy may be ahead of the one that sampled what it learns from. 0: sampled by itself, exactly.
+    1: the next step is sampled while this one is learned."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _untruncated(cls, values: Any) -> Any:
+        for name in ("top_p", "top_k", "min_p"):
+            if isinstance(values, dict) and name in values:
+                raise ValueError(
+                    f"{name}: training samples from the whole distribution, or the ratio of trainer to sampler would "
+                    "be wrong by the mass that was cut off; leave it out (evaluation has one of its own)"
+                )
+        return values
 
 
 class Objective(Table):
-    """What is optimised: the clipped token-level surrogate on group-relative advantages (GRPO, arXiv 2402.03300)."""
+    """What is optimised: a paper's method (`trainer/preset.py`), and what is to be different about it."""
 
-    advantage: Literal["grpo", "dr_grpo"] = "grpo"
-    """grpo divides by the group's standard deviation, dr_grpo (arXiv 2503.20783) does not."""
-    clip_low: float = Field(0.2, gt=0, lt=1)
-    clip_high: float = Field(0.2, gt=0)
-    """The ratio to the sampling policy is clipped to 1 - clip_low … 1 + clip_high; DAPO (2503.14476) has 0.28 here."""
+    preset: PresetName = "dapo"
+    advantage: AdvantageMode | None = None
+    """Default of this and of all that follow up to `entropy_coef`: the preset's."""
+    average: Average | None = None
+    clip_low: float | None = Field(None, ge=0, le=1)
+    """The ratio to the sampling policy is clipped to 1 - clip_low … 1 + clip_high."""
+    clip_high: float | None = Field(None, ge=0)
+    dual_clip: float | None = Field(None, gt=1)
+    kl_coef: float | None = Field(None, ge=0)
+    """Weight of the divergence from the reference policy: the policy that reinforcement learning starts from."""
+    kl: Divergence | None = None
+    kl_in: Literal["loss", "reward"] | None = None
+    entropy_coef: float | None = Field(None, ge=0)
+    reference_every: int = Field(0, ge=0)
+    """Steps after which the reference becomes the policy of that moment; 0: never."""
+    correction: Correction = "none"
+    """How tokens are weighed whose probability for the trainer is not what it was for the sampler. none: the ratio is
+    taken to the sampler's own log-probs. Else to the trainer's, computed again before the update, and each token is
+    weighed by trainer over sampler, truncated or masked, token by token or by the geometric mean of its sequence."""
+    correction_bounds: tuple[float, float] = (0.5, 2.0)
+    """truncate: at most the second; mask: 0 outside of them."""
+
+    @property
+    def method(self) -> Preset:
+        """The preset with what is different about it."""
+        names = ("advantage", "average", "clip_low", "clip_high", "dual_clip", "kl_coef", "kl", "kl_in", "entropy_coef")
+        changes = {name: value for name in names if (value := getattr(self, name)) is not None}
+        # Weights come truncated already, in all forms of correction alike.
+        return replace(PRESETS[self.preset], importance_cap=math.inf, **changes)
+
+    @model_validator(mode="after")
+    def _safe(self) -> Objective:
+        method = self.method
+        if method.kl_coef and method.kl_in == "loss" and method.kl == "k1":
+            raise ValueError('kl: k1 in the loss has no gradient on average; use k2 or k3, or kl_in = "reward"')
+        if method.kl_coef and method.kl_in == "reward" and method.kl != "k1":
+            raise ValueError(f"kl: {method.kl} in the reward is not a divergence on average; use k1")
+        if self.preset == "cispo" and method.clip_high < 1:
+            raise ValueError(f"clip_high: {method.clip_high} is for PPO's clip; CISPO's weight goes up to 1 + 4")
+        if self.preset == "gspo" and max(method.clip_low, method.clip_high) > 0.05:
+            raise ValueError("clip_low, clip_high: a mean over a sequence hardly moves; GSPO's are 3e-4 and 4e-4")
+        if self.reference_every and not method.kl_coef:
+            raise ValueError("reference_every: there is no reference without kl_coef")
+        low, high = self.correction_bounds
+        if not 0 <= low < 1 < high:
+            raise ValueError(f"correction_bounds: {low}, {high}: must have 1 between them")
+        return self
 
 
 class Evaluation(Table):
@@ -328,6 +387,13 @@ class RunConfig(Table):
                 f"checkpoints.best: eval.every is {evals}, which must be a multiple of checkpoints.every = "
                 f"{self.checkpoints.every}, so that what scored best was saved"
             )
+        if self.objective.method.surrogate == "weighted" and self.objective.method.clip_high == 0:
+            late = {"minibatches": self.minibatches > 1, "sampling.max_staleness": self.sampling.max_staleness > 0}
+            for name in (name for name, is_late in late.items() if is_late and self.objective.correction == "none"):
+                raise ValueError(
+                    f"{name}: {self.objective.preset} holds the ratio at 1, which is wrong for what an older policy "
+                    "sampled; use 1 minibatch and no staleness, another preset, or objective.correction"
+                )
         if fresh and not self.sft:
             raise ValueError("model.fresh: a model from nothing needs at least one [[sft]] stage to learn from")
         return self

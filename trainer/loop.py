@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import functools
+import math
 import random
 import time
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-import torch
-
 import benchmarks
 from trainer import checkpoint
-from trainer.batch import Row
+from trainer.canary import Canary
 from trainer.config import RunConfig
-from trainer.objective import advantages_of
-from trainer.policy import Policy, UpdateStats
+from trainer.learn import Learned, Learner
+from trainer.policy import Policy
 from trainer.record import RunDirectory
 from trainer.rollout import Judge, Rollout, roll_out
-from trainer.sampler import Draw, Sampler, compare_weights
+from trainer.sampler import Draw, Sampler
 from trainer.session import MakeSampler, Session
 from trainer.types import Group
+from trainer.world import World
 from verifiers import Problem
 
 
@@ -35,27 +35,40 @@ def train(config: RunConfig, run: RunDirectory, judge: Judge, make_sampler: Make
     with Session(config, run, judge, make_sampler) as session:
         session.supervise()
         problems = session.usable(data.problems)
-        policy, sampler, tolerance = session.policy, session.sampler, config.tolerance
-        fixed = [policy.codec.encode_prompt(problem.prompt)[:256] for problem in problems[:8]]
-        compare_weights(policy, sampler, fixed, tolerance=tolerance)
+        policy, sampler = session.policy, session.sampler
+        canary = _canary(config, policy, sampler, problems)
+        canary.compare_weights()
         optimizer = policy.begin(config.optim, steps=config.steps)
         if session.progress.step:
             checkpoint.restore_optimizer(optimizer, session.folder)
+        learner = Learner(config, policy, session.reference(), World.of_this_process())
         for step in range(session.progress.step, config.steps):
             started = time.monotonic()
             chosen = take(problems, step, config.problems, seed=config.seed)
             rollout = sample(config, policy, sampler, judge, chosen, step)
             refuse_unjudged(config, rollout.groups)
-            advantages = advantages_of([group.scores for group in rollout.groups], mode=config.objective.advantage)
+            canary.compare_samples(rollout.groups)
             sampled = time.monotonic()
-            stats = learn(config, policy, rollout.groups, advantages, step)
-            learned = time.monotonic()
+            learned = learner.learn(rollout.groups, [group.scores for group in rollout.groups], step)
+            refuse_not_finite(learned, step)
+            updated = time.monotonic()
             sampler.load(policy)
-            compare_weights(policy, sampler, fixed, tolerance=tolerance)
+            canary.compare_weights()
             now = time.monotonic()
-            times = {"update": learned - sampled, "weights": now - learned, "step": now - started}
-            session.record(step, rollout, advantages, stats, times)
+            times = {"update": updated - sampled, "weights": now - updated, "step": now - started}
+            session.record(step, rollout, learned, times)
         return session.finish()
+
+
+def _canary(config: RunConfig, policy: Policy, sampler: Sampler, problems: Sequence[Problem]) -> Canary:
+    return Canary(
+        policy,
+        sampler,
+        [policy.codec.encode_prompt(problem.prompt) for problem in problems[:8]],
+        temperature=config.sampling.temperature,
+        tolerance=config.tolerance,
+        max_tokens=config.micro_batch_tokens,
+    )
 
 
 def take(problems: Sequence[Problem], step: int, count: int, *, seed: int) -> list[Problem]:
@@ -102,39 +115,8 @@ def refuse_unjudged(config: RunConfig, groups: Sequence[Group]) -> None:
         )
 
 
-def learn(
-    config: RunConfig, policy: Policy, groups: Sequence[Group], advantages: Sequence[Sequence[float]], step: int
-) -> list[UpdateStats]:
-    """Update the policy, once for each minibatch of whole groups. Completions of advantage 0 cost no time."""
-    stats = []
-    size = len(groups) // config.minibatches
-    for start in range(0, len(groups), size):
-        part = list(zip(groups[start : start + size], advantages[start : start + size], strict=True))
-        rows = [
-            Row(completion.prompt_ids, completion.token_ids, advantage, completion.logprobs)
-            for group, values in part
-            for completion, advantage in zip(group.completions, values, strict=True)
-            if advantage
-        ]
-        judged = [
-            completion
-            for group, _ in part
-            for completion, verdict in zip(group.completions, group.verdicts, strict=True)
-            if verdict.score is not None
-        ]
-        if not rows:
-            continue
-        stats.append(
-            policy.update(
-                rows,
-                config.objective,
-                step=step,
-                temperature=config.sampling.temperature,
-                max_tokens=config.micro_batch_tokens,
-                num_tokens=sum(len(completion.token_ids) for completion in judged),
-            )
-        )
-    policy.version = step + 1
-    if not all(torch.isfinite(torch.tensor([s.loss, s.grad_norm])).all() for s in stats):
-        raise RunStopped(f"step {step}: the loss or the gradient is not finite ({stats})")
-    return stats
+def refuse_not_finite(learned: Learned, step: int) -> None:
+    """Raise `RunStopped` when a loss or a gradient is not finite; the weights are those before that update."""
+    for update in learned.updates:
+        if not (math.isfinite(update.loss) and math.isfinite(update.grad_norm)):
+            raise RunStopped(f"step {step}: the loss or the gradient is not finite ({update})")

@@ -21,11 +21,16 @@ from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
-from transformers import AttentionInterface, AutoModelForCausalLM, PretrainedConfig
-from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers import AutoModelForCausalLM, PretrainedConfig
 
+from trainer.attention import PACKED, Packing
 from trainer.config import OptimConfig
-from trainer.objective import clipped_loss, token_logprobs
+from trainer.kernels.logprob import Head as kernels_head
+from trainer.kernels.logprob import reference_logprob
+from trainer.kernels.loss import Tokens, reference_sums
+from trainer.kernels.product import chunk_rows
+from trainer.policy import Head
+from trainer.preset import PRESETS
 
 CUDA_BYTES = 2**29
 """A CUDA context and the libraries' workspaces, of each process."""
@@ -127,10 +132,10 @@ def of_update(
         model = _build(config, dtype)
         parameters = list(model.parameters())
         weights = sum(map(_bytes, [*parameters, *model.buffers()]))
-        _learn(model, shape, temperature, lambda: None)
+        _learn(model, shape, temperature, device, lambda: None)
         gradients = sum(_bytes(weight.grad) for weight in parameters if weight.grad is not None)
         with Ledger() as ledger:
-            _learn(model, shape, temperature, ledger.mark)
+            _learn(model, shape, temperature, device, ledger.mark)
         states = _optimizer_state(model, optim)
         # On a GPU the square roots of all second moments are there at once (foreach), on a CPU those of one weight.
         sizes = [_bytes(weight) for weight in parameters]
@@ -150,8 +155,7 @@ def of_vllm(
         model = _build(config, dtype)
         weights = sum(_bytes(weight) for weight in model.parameters())
         with Ledger() as ledger:
-            rows = -(-tokens // context)
-            model.base_model(input_ids=torch.zeros(rows, min(tokens, context), dtype=torch.long), use_cache=False)
+            _states(model, -(-tokens // context), min(tokens, context))
     logits = 3 * 4 * min(sequences, tokens) * int(config.get_text_config().vocab_size)
     working = max(ledger.peak, logits)
     if device.kind == "cpu":
@@ -175,22 +179,53 @@ def of_this_process() -> int:
 
 
 def _build(config: PretrainedConfig, dtype: str) -> Any:
-    """With transformers' sdpa under another name: for its own it makes a mask of each sequence by itself when tensors
-    are fake, since it cannot look into them, where a real update has none."""
-    AttentionInterface.register("sdpa_without_mask", sdpa_attention_forward)
-    return AutoModelForCausalLM.from_config(config, attn_implementation="sdpa_without_mask", dtype=_dtype(dtype)).eval()
+    return AutoModelForCausalLM.from_config(config, attn_implementation=PACKED, dtype=_dtype(dtype)).eval()
 
 
-def _learn(model: Any, shape: Shape, temperature: float, after_forward: Callable[[], None]) -> None:
+def _learn(model: Any, shape: Shape, temperature: float, device: str, after_forward: Callable[[], None]) -> None:
     """The forward and backward pass of `Policy.update`, with as many targets as `shape` says, wherever they are."""
-    tokens = torch.zeros(shape.rows, shape.width, dtype=torch.long)
-    chosen, zeros = torch.zeros(shape.targets, dtype=torch.long), torch.zeros(shape.targets)
-    hidden = model.base_model(input_ids=tokens, use_cache=False).last_hidden_state
+    hidden = _states(model, shape.rows, shape.width).index_select(0, torch.zeros(shape.targets, dtype=torch.long))
     after_forward()
-    logits = model.get_output_embeddings()(hidden.flatten(0, 1)[chosen])
-    logprob, _ = token_logprobs(logits, chosen, temperature=temperature)
-    del logits
-    clipped_loss(logprob, zeros, zeros, clip_low=0.2, clip_high=0.2).loss.backward()  # type: ignore[no-untyped-call]
+    head = Head.of(model)
+    if device == "cuda":
+        _fused_head(hidden, head.weight)
+    else:
+        _reference_head(hidden, head, temperature)
+
+
+def _states(model: Any, rows: int, width: int) -> Tensor:
+    """[rows * width, H]"""
+    packing, positions = Packing.of([width] * rows, FAKE), torch.arange(width).repeat(rows).unsqueeze(0)
+    tokens = torch.zeros_like(positions)
+    states: Tensor = model.base_model(
+        input_ids=tokens, position_ids=positions, packing=packing, use_cache=False
+    ).last_hidden_state[0]
+    return states
+
+
+def _reference_head(hidden: Tensor, head: Head, temperature: float) -> None:
+    """What `grpo_head` does on a CPU: logits in full, as far as they are one chunk."""
+    targets, values = torch.zeros(len(hidden), dtype=torch.long), torch.zeros(len(hidden))
+    layer = kernels_head.of(head.weight, None, head.bias, head.softcap, temperature)
+    logprob, entropy, _ = reference_logprob(hidden, layer, targets, entropy_gradient=False)
+    starts = torch.zeros(2, dtype=torch.int32)
+    tokens = Tokens(logprob, values, values, torch.ones_like(targets).bool(), starts, entropy=entropy, weight=values)
+    total, _ = reference_sums(tokens, PRESETS["dapo"])
+    total.backward()  # type: ignore[no-untyped-call]
+
+
+def _fused_head(hidden: Tensor, weight: Tensor) -> None:
+    """What `grpo_head` does on a GPU: a chunk of logits and their gradient at a time, gradients made on the way."""
+    rows = min(len(hidden), chunk_rows(len(weight)))
+    exact = torch.empty(rows, len(weight), dtype=torch.float32)
+    rounded = exact if hidden.dtype == torch.float32 else torch.empty(rows, len(weight), dtype=hidden.dtype)
+    by_weight = torch.empty_like(weight, dtype=torch.float32)
+    by_hidden = torch.empty_like(hidden)
+    del exact, rounded
+    given = by_weight.to(weight.dtype)
+    weight.grad = given if weight.grad is None else weight.grad.add_(given)
+    del by_weight, given
+    torch.autograd.backward([hidden], [by_hidden])
 
 
 def _optimizer_state(model: nn.Module, optim: OptimConfig) -> int:

@@ -15,13 +15,13 @@ class Optimizer:
 
     def __init__(self, model: nn.Module, config: OptimConfig, *, steps: int) -> None:
         self._config, self._steps = config, steps
-        self._parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        self.parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
         hidden: list[nn.Parameter] = []
         if config.muon_lr is not None:
             embeddings = {id(m.weight) for m in model.modules() if isinstance(m, nn.Embedding)}
-            hidden = [p for p in self._parameters if p.ndim == 2 and id(p) not in embeddings]
+            hidden = [p for p in self.parameters if p.ndim == 2 and id(p) not in embeddings]
         taken = {id(parameter) for parameter in hidden}
-        rest = [parameter for parameter in self._parameters if id(parameter) not in taken]
+        rest = [parameter for parameter in self.parameters if id(parameter) not in taken]
         self._optimizers: list[torch.optim.Optimizer] = [
             torch.optim.AdamW(rest, lr=config.lr, betas=config.betas, weight_decay=config.weight_decay)
         ]
@@ -37,7 +37,7 @@ class Optimizer:
 
         A norm that is not finite moves nothing: the caller decides what that means.
         """
-        norm = float(nn.utils.clip_grad_norm_(self._parameters, self._config.max_grad_norm))
+        norm = float(nn.utils.clip_grad_norm_(self.parameters, self._config.max_grad_norm))
         if norm == norm and norm != float("inf"):
             factor = self.factor(step)
             for optimizer, peak in zip(self._optimizers, self._peaks, strict=True):

@@ -604,9 +604,10 @@ def _by_verifier(data: ProblemSet, held_out: ProblemSet | None) -> dict[str, dic
 
 
 def _kernels(device: Device) -> str:
-    """As `objective.advantages_of` and `Policy` have it: the first works on the CPU, the second has logits in full."""
+    """As `objective.advantages_of` and `Policy` have it: the first works on the CPU."""
     backend = "Triton" if uses_triton("auto", torch.empty(0)) else "the reference"
-    return f"advantages: {backend}; log-probs and loss: PyTorch on {device.name}, with logits in full"
+    head = "Triton, a chunk of logits at a time" if device.kind == "cuda" else "the reference"
+    return f"advantages: {backend}; log-probs and loss on {device.name}: {head}"
 
 
 def _settings(model: BaseModel, given: Any, overrides: Sequence[str], prefix: str) -> Iterator[Setting]:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
-from trainer.batch import Row, pack
-from trainer.config import Objective, OptimConfig
-from trainer.objective import clipped_loss, token_logprobs
+from trainer.attention import PACKED
+from trainer.batch import Batch, Row, pack
+from trainer.config import OptimConfig
+from trainer.kernels import PolicyLoss, grpo_head, linear_logprob
 from trainer.optimizer import Optimizer
+from trainer.preset import PRESETS, Preset
 from trainer.text import Codec, missing_model, stop_ids
-from trainer.types import Batch
+from trainer.world import World
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,9 @@ class UpdateStats:
     grad_norm: float
     entropy: float
     kl: float
+    """Of the old policy from the present one, k3."""
+    kl_ref: float
+    """From the reference policy, by the method's estimator; 0 without one."""
     clip_low: float
     clip_high: float
     lr: float
@@ -41,6 +47,8 @@ class Policy:
         self.version = 0
         """Updates by reinforcement learning so far; stamped on every completion."""
         self.optimizer: Optimizer | None = None
+        self.packs = _use_packed_attention(self.model)
+        """Whether sequences go through the model one after another, without padding; not all models can."""
 
     @classmethod
     def load(cls, path: str, *, dtype: str) -> Policy:
@@ -72,70 +80,137 @@ class Policy:
         self.optimizer = Optimizer(self.model, config, steps=steps)
         return self.optimizer
 
-    def logprobs(self, sequences: Sequence[Sequence[int]]) -> list[list[float]]:
-        """Log-probs at temperature 1 of all tokens of each sequence but its first."""
-        results = []
+    @contextmanager
+    def padded(self) -> Iterator[PreTrainedModel]:
+        """The model as transformers' own code expects it, which pads; not to be learned with meanwhile."""
+        if self.packs:
+            self.model.set_attn_implementation("sdpa")
+        try:
+            yield self.model
+        finally:
+            if self.packs:
+                self.model.set_attn_implementation(PACKED)
+
+    def logprobs(self, rows: Sequence[Row], *, temperature: float, max_tokens: int) -> list[list[float]]:
+        """Of the tokens of each row's completion, without a gradient, in micro-batches of `max_tokens`."""
+        found: list[list[float]] = [[] for _ in rows]
+        head = Head.of(self.model)
         with torch.no_grad():
-            for ids in sequences:
-                batch = pack([Row(ids[:1], ids[1:])], max_tokens=1, pad=0, device=self.model.device)[0]
-                logprob, _ = self._forward(batch, temperature=1.0)
-                results.append(logprob.tolist())
-        return results
+            for batch in self._batches(rows, max_tokens):
+                made = linear_logprob(
+                    self._hidden(batch), head.weight, batch.targets, temperature=temperature / head.scale,
+                    bias=head.bias, softcap=head.softcap,
+                ).logprob.tolist()  # fmt: skip
+                ends = batch.cu_seqlens.tolist()
+                for index, start, end in zip(batch.rows, ends, ends[1:], strict=False):
+                    found[index] = made[start:end]
+        return found
 
     def update(
         self,
         rows: Sequence[Row],
-        objective: Objective,
+        method: Preset,
         *,
         step: int,
         temperature: float,
         max_tokens: int,
-        num_tokens: int | None = None,
+        world: World = World(),  # noqa: B008 - frozen
     ) -> UpdateStats:
-        """One optimizer step of reinforcement learning on `rows` (at least one), in micro-batches of `max_tokens`.
+        """One optimizer step of reinforcement learning on `rows`, in micro-batches of `max_tokens`.
 
-        The loss is the mean over `num_tokens`: rows of advantage 0 may be left out of `rows` without changing anything,
-        as long as they are counted there. Default: the tokens of `rows`.
+        The loss is the sum over tokens of their row's weight times `method`'s loss: `objective.weights_of` makes the
+        weights. Rows that can have no gradient may be left out. Every rank comes with its own rows, perhaps none.
         """
         if self.optimizer is None:
             raise AssertionError("update before begin")
-        num_tokens = num_tokens or sum(len(row.completion) for row in rows)
-        sums = torch.zeros(5, dtype=torch.float64)
-        for batch in pack(rows, max_tokens=max_tokens, pad=self.codec.pad_id, device=self.model.device):
-            logprob, entropy = self._forward(batch, temperature=temperature)
-            part = clipped_loss(
-                logprob,
-                batch.old_logprob,
-                batch.advantage,
-                clip_low=objective.clip_low,
-                clip_high=objective.clip_high,
-            )
-            (part.loss / num_tokens).backward()  # type: ignore[no-untyped-call]
-            seen = torch.stack([part.loss.detach(), entropy.sum(), part.kl, part.clipped_low, part.clipped_high])
-            sums += seen.double().cpu()
+        sums = torch.zeros(6, dtype=torch.float64, device=self.model.device)
+        for batch in self._batches(rows, max_tokens):
+            found = self._loss(batch, method, temperature)
+            found.loss.backward()  # type: ignore[no-untyped-call]
+            seen = (found.loss, found.entropy, found.kl_3, found.kl_ref, found.clipped_low, found.clipped_high)
+            sums += torch.stack([value.detach().double() for value in seen])
+        world.add_gradients(self.optimizer.parameters)
+        num_tokens, loss, *others = world.total([sum(len(row.completion) for row in rows), *sums.tolist()])
         norm = self.optimizer.step(step)
-        learned = sum(len(row.completion) for row in rows)
-        loss, entropy_, kl, low, high = (sums / learned).tolist()
-        return UpdateStats(loss * learned / num_tokens, norm, entropy_, kl, low, high, self.optimizer.lr(step))
+        entropy, kl, kl_ref, low, high = (value / max(1.0, num_tokens) for value in others)
+        return UpdateStats(loss, norm, entropy, kl, kl_ref, low, high, self.optimizer.lr(step))
 
     def imitate(self, rows: Sequence[Row], *, step: int, max_tokens: int) -> tuple[float, float]:
         """One optimizer step towards `rows`' completions; returns the mean negative log-prob a token and the norm."""
-        if self.optimizer is None:
-            raise AssertionError("imitate before begin")
-        num_tokens, total = sum(len(row.completion) for row in rows), 0.0
-        for batch in pack(rows, max_tokens=max_tokens, pad=self.codec.pad_id, device=self.model.device):
-            logprob, _ = self._forward(batch, temperature=1.0)
-            loss = -logprob.sum() / num_tokens
-            loss.backward()  # type: ignore[no-untyped-call]
-            total += float(loss.detach())
-        return total, self.optimizer.step(step)
+        weight = 1 / sum(len(row.completion) for row in rows)
+        # The policy gradient with a ratio held at 1 and an advantage of 1 is that of the log-likelihood.
+        demonstrations = [Row(row.prompt, row.completion, weight=weight) for row in rows]
+        stats = self.update(demonstrations, PRESETS["rloo"], step=step, temperature=1.0, max_tokens=max_tokens)
+        return stats.loss, stats.grad_norm
 
-    def _forward(self, batch: Batch, *, temperature: float) -> tuple[Tensor, Tensor]:
-        """Log-prob and entropy of the M tokens to learn from; only their logits are ever made."""
-        hidden = self.model.base_model(input_ids=batch.tokens, use_cache=False).last_hidden_state  # [B, T, H]
-        targets = batch.tokens[:, 1:][batch.is_target[:, :-1]]
-        head: nn.Module = self.model.get_output_embeddings()
-        return token_logprobs(head(hidden[batch.is_target]), targets, temperature=temperature)
+    def _batches(self, rows: Sequence[Row], max_tokens: int) -> list[Batch]:
+        pad = None if self.packs else self.codec.pad_id
+        return pack(rows, max_tokens=max_tokens, pad=pad, device=self.model.device)
+
+    def _hidden(self, batch: Batch) -> Tensor:
+        """[M, H]: the states that the M targets are predicted from."""
+        packed = {} if batch.packing is None else {"position_ids": batch.positions, "packing": batch.packing}
+        states: Tensor = self.model.base_model(input_ids=batch.tokens, use_cache=False, **packed).last_hidden_state
+        return states.flatten(0, 1).index_select(0, batch.places)
+
+    def _loss(self, batch: Batch, method: Preset, temperature: float) -> PolicyLoss:
+        head = Head.of(self.model)
+        return grpo_head(
+            self._hidden(batch), head.weight, batch.targets, batch.old_logprob, batch.advantage, batch.weight,
+            preset=method, ref_logprob=batch.ref_logprob, importance=batch.importance, cu_seqlens=batch.cu_seqlens,
+            temperature=temperature / head.scale, bias=head.bias, softcap=head.softcap,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What makes logits of hidden states: softcap * tanh(scale * (hidden @ weight.T + bias) / softcap)."""
+
+    weight: Tensor
+    bias: Tensor | None
+    softcap: float | None
+    scale: float
+
+    @classmethod
+    def of(cls, model: PreTrainedModel) -> Head:
+        """Of a model of transformers, by the names that its families have for these."""
+        layer, config = model.get_output_embeddings(), model.config.get_text_config()
+        softcap = getattr(config, "final_logit_softcapping", None)
+        scale = getattr(config, "logit_scale", None) or 1 / (getattr(config, "logits_scaling", None) or 1.0)
+        if softcap is not None and scale != 1:
+            raise NotImplementedError(f"{config.model_type}: logits with both a soft cap and a scale")
+        return cls(layer.weight, getattr(layer, "bias", None), softcap, float(scale))
+
+
+def _use_packed_attention(model: PreTrainedModel) -> bool:
+    """Switch the model to packed attention if it then says of two packed sequences what it says of each alone.
+
+    Attention with sinks, soft caps or biases, and layers that carry a state along, would not.
+    """
+    lengths, size = (5, 3), model.config.get_text_config().vocab_size
+    rows = [Row([(7 * place + 1) % size], [(11 * place + 3 * n) % size for n in range(1, length)])
+            for place, length in enumerate(lengths)]  # fmt: skip
+    before = model.config._attn_implementation
+    with torch.no_grad():
+        alone = [
+            model.base_model(input_ids=torch.tensor([[*row.prompt, *row.completion]], device=model.device),
+                             use_cache=False).last_hidden_state[0]
+            for row in rows
+        ]  # fmt: skip
+        model.set_attn_implementation(PACKED)
+        [batch] = pack(rows, max_tokens=sum(lengths), pad=None, device=model.device)
+        try:
+            packed = model.base_model(
+                input_ids=batch.tokens, use_cache=False, position_ids=batch.positions, packing=batch.packing
+            ).last_hidden_state[0]
+        except TypeError:  # its attention does not pass on what it is given
+            packed = torch.full_like(torch.cat(alone), float("nan"))
+    # Of a model without sense in its weights everything may be equal; that of a trained one differs by 1 and more.
+    tolerance = 1e-4 if model.dtype == torch.float32 else 5e-2
+    is_equal = bool(((packed - torch.cat(alone)).abs().max() <= tolerance * torch.cat(alone).abs().max()).item())
+    if not is_equal:
+        model.set_attn_implementation(before)
+    return is_equal
 
 
 def _device() -> torch.device:

@@ -88,7 +88,7 @@ def _learning(config: RunConfig, policy: Policy, prompts: Sequence[Sequence[int]
     policy.begin(config.optim, steps=max(1, config.steps))
     completion = [policy.codec.stop_ids[0]] * config.sampling.max_new_tokens
     every = [
-        Row(prompt, completion, (-1.0) ** sample, [0.0] * len(completion))
+        Row(prompt, completion, (-1.0) ** sample, 1 / len(completion), [0.0] * len(completion))
         for prompt in prompts
         for sample in range(config.sampling.group)
     ]
@@ -98,7 +98,7 @@ def _learning(config: RunConfig, policy: Policy, prompts: Sequence[Sequence[int]
         begun = time.monotonic()
         policy.update(
             every[:count],
-            config.objective,
+            config.objective.method,
             step=0,
             temperature=config.sampling.temperature,
             max_tokens=config.micro_batch_tokens,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import math
 import os
 import platform
 import shutil
@@ -110,10 +111,17 @@ class RunDirectory:
         return read_lines(self.path / "metrics.jsonl")
 
     def rollouts(
-        self, step: int, groups: Sequence[Group], advantages: Sequence[Sequence[float]], prompts: Sequence[str]
+        self,
+        step: int,
+        groups: Sequence[Group],
+        rewards: Sequence[Sequence[float]],
+        advantages: Sequence[Sequence[float]],
+        prompts: Sequence[str],
     ) -> None:
         """Write all completions of a step, their verdicts and advantages, as one Parquet file."""
-        table = pyarrow.Table.from_pylist(list(_rollout_rows(step, groups, advantages, prompts)), schema=ROLLOUT_SCHEMA)
+        table = pyarrow.Table.from_pylist(
+            list(_rollout_rows(step, groups, rewards, advantages, prompts)), schema=ROLLOUT_SCHEMA
+        )
         target = self.path / "rollouts" / f"step-{step:06d}.parquet"
         with writing(target):
             pyarrow.parquet.write_table(table, aside := target.with_suffix(".part"))
@@ -171,11 +179,15 @@ def _append(path: Path, values: dict[str, Any]) -> None:
 
 
 def _rollout_rows(
-    step: int, groups: Sequence[Group], advantages: Sequence[Sequence[float]], prompts: Sequence[str]
+    step: int,
+    groups: Sequence[Group],
+    rewards: Sequence[Sequence[float]],
+    advantages: Sequence[Sequence[float]],
+    prompts: Sequence[str],
 ) -> Iterator[dict[str, Any]]:
-    for group, values, prompt in zip(groups, advantages, prompts, strict=True):
-        pairs = zip(group.completions, group.verdicts, values, strict=True)
-        for sample, (completion, verdict, advantage) in enumerate(pairs):
+    for group, rewards_, advantages_, prompt in zip(groups, rewards, advantages, prompts, strict=True):
+        by_completion = zip(group.completions, group.verdicts, rewards_, advantages_, strict=True)
+        for sample, (completion, verdict, reward, advantage) in enumerate(by_completion):
             yield {
                 "step": step,
                 "problem_id": group.problem.id,
@@ -190,7 +202,7 @@ def _rollout_rows(
                 "detail": verdict.detail,
                 "parts": json.dumps(dict(verdict.parts)),
                 "trace": json.dumps([dict(stage) for stage in verdict.trace]),
-                "reward": verdict.score,
+                "reward": None if math.isnan(reward) else reward,
                 "advantage": advantage,
                 "version": completion.version,
                 "prompt_tokens": len(completion.prompt_ids),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -13,7 +14,7 @@ import matplotlib
 from benchmarks import paired_difference
 from trainer.config import RunConfig
 from trainer.evaluate import Evaluated
-from trainer.policy import UpdateStats
+from trainer.learn import Learned
 from trainer.record import RunDirectory
 from trainer.types import Group
 
@@ -27,8 +28,7 @@ def say(line: str) -> None:
 
 def metrics(
     groups: Sequence[Group],
-    advantages: Sequence[Sequence[float]],
-    stats: Sequence[UpdateStats],
+    learned: Learned,
     times: dict[str, float],
 ) -> dict[str, float]:
     """One step's figures under the names of the contract; times in seconds."""
@@ -37,7 +37,8 @@ def metrics(
     judged = [(name, verdict.score) for name, verdict in verdicts if verdict.score is not None]
     scores = [score for _, score in judged]
     num_tokens = sum(len(completion.token_ids) for completion in completions)
-    values = {"score/mean": _mean(scores), "reward/mean": _mean(scores)}
+    rewards = [reward for part in learned.rewards for reward in part if not math.isnan(reward)]
+    values = {"score/mean": _mean(scores), "reward/mean": _mean(rewards)}
     for name in sorted({name for name, _ in judged}):
         values[f"score/{name}"] = _mean([score for other, score in judged if other == name])
     for name in sorted({name for name, _ in verdicts}):
@@ -45,16 +46,17 @@ def metrics(
             [float(verdict.score is None) for other, verdict in verdicts if other == name]
         )
     values |= {
-        "advantage/zero_groups": _mean([float(not any(values_)) for values_ in advantages]),
+        "advantage/zero_groups": _mean([float(not any(values_)) for values_ in learned.advantages]),
         "unjudged/rate": 1 - len(judged) / len(verdicts),
         "length/mean": num_tokens / len(completions),
         "truncated/rate": _mean([float(completion.finish == "length") for completion in completions]),
         **{f"time/{name}": round(seconds, 4) for name, seconds in times.items()},
         "tokens_per_second": num_tokens / times["step"],
     }
-    if stats:  # there is nothing to learn from a step whose groups are all without spread
-        values |= {name: _mean([getattr(one, field) for one in stats]) for name, field in _UPDATE_METRICS.items()}
-    return values
+    updates = learned.updates
+    if updates:  # there is nothing to learn from a step whose groups are all without spread
+        values |= {name: _mean([getattr(one, field) for one in updates]) for name, field in _UPDATE_METRICS.items()}
+    return values | learned.mismatch
 
 
 _UPDATE_METRICS = {
@@ -62,6 +64,7 @@ _UPDATE_METRICS = {
     "grad_norm": "grad_norm",
     "entropy": "entropy",
     "kl/sampler": "kl",
+    "kl/reference": "kl_ref",
     "clip/low": "clip_low",
     "clip/high": "clip_high",
     "lr": "lr",

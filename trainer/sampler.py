@@ -9,6 +9,7 @@ from typing import Protocol
 
 import torch
 
+from trainer.batch import Row
 from trainer.policy import Policy
 from trainer.settings import ConfigError
 from trainer.text import Codec
@@ -63,18 +64,17 @@ class PlainSampler:
     def sample(self, prompts: Sequence[Sequence[int]], draw: Draw) -> Iterator[tuple[int, Completion]]:
         started = time.monotonic()
         torch.manual_seed(draw.seed)
-        model, codec = self._policy.model, self._policy.codec
-        model.eval()
+        codec, device = self._policy.codec, self._policy.model.device
         width = max(len(prompt) for prompt in prompts)
         padded = [[codec.pad_id] * (width - len(prompt)) + list(prompt) for prompt in prompts]
-        tokens = torch.tensor(padded, device=model.device).repeat_interleave(draw.count, 0)
+        tokens = torch.tensor(padded, device=device).repeat_interleave(draw.count, 0)
         attention = torch.tensor(
-            [[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in prompts], device=model.device
+            [[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in prompts], device=device
         ).repeat_interleave(draw.count, 0)
         options: dict[str, float] = {"do_sample": False}
         if draw.temperature > 0:
             options = {"do_sample": True, "temperature": draw.temperature, "top_k": 0, "top_p": draw.top_p}
-        with torch.no_grad():
+        with torch.no_grad(), self._policy.padded() as model:
             made = model.generate(
                 tokens,
                 attention_mask=attention,
@@ -101,7 +101,8 @@ class PlainSampler:
             )
 
     def logprobs(self, sequences: Sequence[Sequence[int]]) -> list[list[float]]:
-        return self._policy.logprobs(sequences)
+        rows = [Row(ids[:1], ids[1:]) for ids in sequences]
+        return self._policy.logprobs(rows, temperature=1.0, max_tokens=max(map(len, sequences)))
 
     def load(self, policy: Policy) -> None:
         self._policy = policy
@@ -128,23 +129,6 @@ def completion(
     ends = [end for words in stop if (end := text.find(words)) >= 0]
     text, stopped = text[: min(ends, default=None)], stopped or bool(ends)
     return Completion(prompt, ids, logprobs, text, "stop" if stopped else "length", version, seconds)
-
-
-class WeightMismatch(RuntimeError):
-    """The sampler does not have the policy's weights: what it samples is not what is trained."""
-
-
-def compare_weights(policy: Policy, sampler: Sampler, sequences: Sequence[Sequence[int]], *, tolerance: float) -> float:
-    """Mean absolute gap of sampler's and policy's log-probs on fixed tokens; `WeightMismatch` past the tolerance."""
-    pairs = zip(policy.logprobs(sequences), sampler.logprobs(sequences), strict=True)
-    gaps = [abs(p - s) for ours, theirs in pairs for p, s in zip(ours, theirs, strict=True)]
-    gap = sum(gaps) / len(gaps)
-    if not gap <= tolerance:
-        raise WeightMismatch(
-            f"after weight update {policy.version} the sampler's log-probs differ from the policy's by {gap:.2g} "
-            f"on average (weight_tolerance = {tolerance:g}): the sampler is stale or its weights are damaged"
-        )
-    return gap
 
 
 def check_context(context: int, longest_prompt: int, max_new_tokens: int) -> None:

@@ -16,7 +16,8 @@ from trainer.checkpoint import CheckpointWriter, Progress, State
 from trainer.config import RunConfig, SupervisedStage
 from trainer.disk import WriteFailed
 from trainer.evaluate import Evaluated, evaluate, subset
-from trainer.policy import Policy, UpdateStats
+from trainer.learn import Learned
+from trainer.policy import Policy
 from trainer.record import RunDirectory
 from trainer.rollout import Judge, Rollout
 from trainer.sampler import Draw, Sampler, check_context
@@ -103,6 +104,13 @@ class Session:
         if self.progress.step == 0:
             self._evaluate_fully(self._before)
 
+    def reference(self) -> Policy | None:
+        """What reinforcement learning starts from, frozen, if the objective measures a divergence from it."""
+        if not self.config.objective.method.kl_coef:
+            return None
+        start = self.config.sft[-1].name if self.config.sft else "start"
+        return Policy.load(str(self.run.checkpoints / start), dtype=self.config.model.dtype)
+
     def usable(self, problems: Sequence[Problem]) -> list[Problem]:
         """The problems whose prompts are not too long; how many are, is said."""
         limit = self.config.max_prompt_tokens
@@ -121,16 +129,15 @@ class Session:
         self,
         step: int,
         rollout: Rollout,
-        advantages: Sequence[Sequence[float]],
-        stats: Sequence[UpdateStats],
+        learned: Learned,
         times: dict[str, float],
     ) -> None:
         """Write down one step; save and evaluate when it is time to."""
         done, evaluation = step + 1, self.config.eval
         times = {"sample": rollout.sample_seconds, "judge": rollout.judge_seconds, **times}
-        values = report.metrics(rollout.groups, advantages, stats, times)
+        values = report.metrics(rollout.groups, learned, times)
         prompts = [self.policy.tokenizer.decode(group.completions[0].prompt_ids) for group in rollout.groups]
-        self.run.rollouts(step, rollout.groups, advantages, prompts)
+        self.run.rollouts(step, rollout.groups, learned.rewards, learned.advantages, prompts)
         if evaluation and evaluation.every and done % evaluation.every == 0 and done < self.config.steps:
             values |= self._evaluate_briefly(done)
         self.run.metrics(step, values)

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from torch import Tensor
-
 from verifiers import Problem, Verdict
 
 
@@ -40,17 +38,3 @@ class Group:
     def scores(self) -> list[float]:
         """Of each completion; nan where it could not be judged."""
         return [float("nan") if verdict.score is None else verdict.score for verdict in self.verdicts]
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Rows that go through the model together: prompt and completion, padded on the right."""
-
-    tokens: Tensor
-    """[B, T] int64."""
-    is_target: Tensor
-    """[B, T] bool: positions whose next token is learned from; there are M of them, in row-major order."""
-    old_logprob: Tensor
-    """[M] float32, the sampling policy's; zeros for supervised rows."""
-    advantage: Tensor
-    """[M] float32, of the completion the token belongs to."""

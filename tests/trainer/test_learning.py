@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from benchmarks.families import draw
+from trainer.canary import WeightMismatch
 from trainer.config import RunConfig
 from trainer.loop import train
 from trainer.policy import Policy
 from trainer.record import RunDirectory, read_lines
-from trainer.sampler import WeightMismatch
 from trainer.vllm_sampler import VllmSampler
 from verifiers import Problem, Router, Verdict
 

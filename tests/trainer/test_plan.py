@@ -19,8 +19,9 @@ from transformers import Qwen2Config
 from trainer import fresh, memory
 from trainer.batch import Row
 from trainer.cli import main
-from trainer.config import Objective, OptimConfig, read_config
+from trainer.config import OptimConfig, read_config
 from trainer.policy import Policy
+from trainer.preset import PRESETS
 from trainer.record import RunDirectory
 
 Fails = Callable[..., None]
@@ -125,9 +126,9 @@ def test_an_update_on_fake_tensors_takes_what_a_real_one_takes(muon_lr: float | 
     """Byte for byte in what the optimizer keeps, and but for the indices of a batch in what is live at a time."""
     policy, optim = tiny.policy(), OptimConfig(lr=1e-3, muon_lr=muon_lr)
     optimizer = policy.begin(optim, steps=3)
-    rows = [Row([1] * 20, [2] * 30, (-1.0) ** index, [0.0] * 30) for index in range(16)]
+    rows = [Row([1] * 20, [2] * 30, (-1.0) ** index, old_logprobs=[0.0] * 30) for index in range(16)]
     with memory.Ledger() as ledger:
-        policy.update(rows, Objective(), step=0, temperature=1.0, max_tokens=8 * 50)
+        policy.update(rows, PRESETS["dapo"], step=0, temperature=1.0, max_tokens=8 * 50)
     shape = memory.Shape(8, 50, 8 * 30)
     forecast = memory.of_update(policy.model.config, optim, shape, dtype="float32", device="cpu")
     moments = [value for state in optimizer.state_dict() for one in state["state"].values() for value in one.values()]
@@ -154,7 +155,10 @@ def test_a_model_of_seven_billion_weights_is_forecast_without_loading_it() -> No
     found = memory.of_update(QWEN_7B, OptimConfig(), memory.Shape(1, 2048, 1024), dtype="bfloat16", device="cuda")
     assert found.parameters == number == 7_615_616_512
     assert (found.gradients, found.optimizer, found.allocator) == (2 * number, 4 * number, 0)
-    assert found.activations + found.head == 2 * number, "AdamW's square roots of all second moments at once"
+    head = (4 + 2) * 152064 * 3584  # its gradient in float32, and rounded
+    assert found.head == pytest.approx(head + 2 * 1024 * 3584, rel=1e-3)
+    small = memory.of_update(QWEN_7B, OptimConfig(), memory.Shape(1, 64, 32), dtype="bfloat16", device="cuda")
+    assert small.activations + small.head == 2 * number, "AdamW's square roots of all second moments at once"
 
 
 def test_on_a_gpu_the_sampler_takes_its_share_and_what_is_left_of_it_is_cache() -> None:
@@ -174,7 +178,8 @@ prepare_process()
 import torch
 from trainer import fresh, memory
 from trainer.batch import Row
-from trainer.config import FreshModel, Objective, OptimConfig
+from trainer.config import FreshModel, OptimConfig
+from trainer.preset import PRESETS
 
 torch.set_num_threads(1)
 
@@ -185,9 +190,9 @@ def status(name):
 def update(model, rows):
     policy = fresh.make(model, ["user\\nassistant\\n"], seed=0)
     policy.begin(OptimConfig(), steps=2)
-    rows = [Row([1] * 60, [1] * 140, (-1.0) ** row, [0.0] * 140) for row in range(rows)]
+    rows = [Row([1] * 60, [1] * 140, (-1.0) ** row, old_logprobs=[0.0] * 140) for row in range(rows)]
     for step in range(2):
-        policy.update(rows, Objective(), step=step, temperature=1.0, max_tokens=4000)
+        policy.update(rows, PRESETS["dapo"], step=step, temperature=1.0, max_tokens=4000)
     return policy
 
 update(FreshModel(hidden=32, layers=1, heads=1, key_value_heads=1), 4)  # what the libraries take the first time

@@ -1,57 +1,75 @@
 """The update does not depend on how rows are cut up, and learns what it should."""
 
+from __future__ import annotations
+
 import copy
+from dataclasses import replace
 
 import pytest
 import tiny
 import torch
+from transformers import Gemma2Config, Gemma2ForCausalLM, Qwen2Config, Qwen2ForCausalLM
 
 from trainer.batch import Row, pack
-from trainer.config import Objective, OptimConfig
+from trainer.config import OptimConfig
 from trainer.policy import Policy, UpdateStats
+from trainer.preset import PRESETS, Preset
 
 OPTIM = OptimConfig(lr=1e-2, warmup=0)
 CPU = torch.device("cpu")
+DAPO = PRESETS["dapo"]
+
+
+def completed(policy: Policy, prompt: list[int], completion: list[int]) -> list[float]:
+    return policy.logprobs([Row(prompt, completion)], temperature=1.0, max_tokens=100)[0]
 
 
 def rows(policy: Policy) -> list[Row]:
-    """Rows of many lengths with old log-probs a little off the policy's."""
+    """Rows of many lengths with old log-probs a little off the policy's; each token of the 43 weighs 1/43."""
     generator = torch.Generator().manual_seed(1)
     made = []
     for length in (3, 9, 4, 1, 12, 6):
         prompt = torch.randint(3, 250, (length,), generator=generator).tolist()
         completion = torch.randint(3, 250, (13 - length,), generator=generator).tolist()
-        logprobs = policy.logprobs([[*prompt, *completion]])[0][len(prompt) - 1 :]
-        noise = (0.3 * torch.randn(len(logprobs), generator=generator)).tolist()
-        old = [value + shift for value, shift in zip(logprobs, noise, strict=True)]
-        made.append(Row(prompt, completion, advantage=(-1) ** length * 0.7, old_logprobs=old))
+        noise = 0.3 * torch.randn(len(completion), generator=generator)
+        old = (torch.tensor(completed(policy, prompt, completion)) + noise).tolist()
+        made.append(Row(prompt, completion, (-1) ** length * 0.7, weight=1 / 43, old_logprobs=old))
     return made
 
 
-def updated(start: Policy, learned: list[Row], max_tokens: int, **options: int) -> tuple[UpdateStats, torch.Tensor]:
+def updated(
+    start: Policy, learned: list[Row], max_tokens: int, method: Preset = DAPO
+) -> tuple[UpdateStats, torch.Tensor]:
     policy = copy.deepcopy(start)
     policy.begin(OPTIM, steps=10)
-    stats = policy.update(learned, Objective(), step=0, temperature=0.9, max_tokens=max_tokens, **options)
+    stats = policy.update(learned, method, step=0, temperature=0.9, max_tokens=max_tokens)
     return stats, torch.cat([weight.flatten() for _, weight in policy.weights()])
 
 
 @pytest.mark.parametrize("max_tokens", [1, 20, 40])
-def test_micro_batches_change_nothing(max_tokens: int) -> None:
+@pytest.mark.parametrize("packs", [True, False])
+@pytest.mark.parametrize("name", ["dapo", "gspo"])
+def test_neither_micro_batches_nor_padding_nor_order_change_anything(max_tokens: int, packs: bool, name: str) -> None:
     start = tiny.policy()
-    whole, weights = updated(start, rows(start), 10_000)
-    parts, weights_of_parts = updated(start, rows(start), max_tokens)
-    assert parts.loss == pytest.approx(whole.loss, rel=1e-5)
-    assert parts.grad_norm == pytest.approx(whole.grad_norm, rel=1e-5)
-    assert parts.kl == pytest.approx(whole.kl, rel=1e-4)
+    assert start.packs
+    method = replace(PRESETS[name], clip_low=0.2, clip_high=0.2)  # type: ignore[index]
+    whole, weights = updated(start, rows(start), 10_000, method)
+    other = copy.deepcopy(start)
+    if not packs:
+        other.packs = False
+        other.model.set_attn_implementation("sdpa")
+    parts, weights_of_parts = updated(other, rows(start)[::-1], max_tokens, method)
+    for field in ("loss", "grad_norm", "entropy", "kl"):
+        assert getattr(parts, field) == pytest.approx(getattr(whole, field), rel=1e-6, abs=1e-7), field
     torch.testing.assert_close(weights_of_parts, weights, atol=2e-5, rtol=1e-4)
 
 
-def test_rows_without_advantage_may_be_left_out_if_they_are_counted() -> None:
+def test_rows_without_advantage_may_be_left_out() -> None:
     start = tiny.policy()
     live = rows(start)
-    idle = [Row([5, 6], [7, 8, 9], advantage=0.0, old_logprobs=[-1.0, -1.0, -1.0])]
+    idle = [Row([5, 6], [7, 8, 9], advantage=0.0, weight=1 / 43, old_logprobs=[-1.0, -1.0, -1.0])]
     with_idle, _ = updated(start, [*live, *idle], 10_000)
-    without, _ = updated(start, live, 10_000, num_tokens=sum(len(row.completion) for row in live) + 3)
+    without, _ = updated(start, live, 10_000)
     assert without.loss == pytest.approx(with_idle.loss, rel=1e-6)
     assert without.grad_norm == pytest.approx(with_idle.grad_norm, rel=1e-6)
 
@@ -62,38 +80,110 @@ def test_the_loss_is_the_token_mean_of_the_formula() -> None:
     total, tokens = 0.0, 0
     for row in learned:
         ids = torch.tensor([[*row.prompt, *row.completion]])
-        with torch.no_grad():
-            logits = start.model(ids).logits[0].double() / 0.9
+        with torch.no_grad(), start.padded() as model:
+            logits = model(ids).logits[0].double() / 0.9
         for at, (token, old) in enumerate(zip(row.completion, row.old_logprobs or [], strict=True)):
             logprob = torch.log_softmax(logits[len(row.prompt) - 1 + at], -1)[token].item()
             ratio = pow(2.718281828459045, logprob - old)
-            total -= min(ratio * row.advantage, min(max(ratio, 0.8), 1.2) * row.advantage)
+            total -= min(ratio * row.advantage, min(max(ratio, 0.8), 1.28) * row.advantage)
             tokens += 1
+    assert tokens == 43
     stats, _ = updated(start, learned, 10_000)
     assert stats.loss == pytest.approx(total / tokens, rel=1e-5)
 
 
-def test_padding_reaches_no_loss_and_no_target() -> None:
-    learned = [Row([4, 5], [6, 7, 8]), Row([9], [10])]
-    batch = pack(learned, max_tokens=100, pad=0, device=CPU)[0]
+def test_padding_reaches_no_target() -> None:
+    learned = [Row([9], [10]), Row([4, 5], [6, 7, 8])]
+    [batch] = pack(learned, max_tokens=100, pad=0, device=CPU)
     assert batch.tokens.tolist() == [[4, 5, 6, 7, 8], [9, 10, 0, 0, 0]]
-    assert batch.is_target.tolist() == [[False, True, True, True, False], [True, False, False, False, False]]
+    assert (batch.places.tolist(), batch.targets.tolist()) == ([1, 2, 3, 5], [6, 7, 8, 10])
+    assert (batch.rows, batch.cu_seqlens.tolist()) == ([1, 0], [0, 3, 4])
+
+
+def test_packed_sequences_lie_one_after_another() -> None:
+    learned = [Row([9], [10]), Row([4, 5], [6, 7, 8])]
+    [batch] = pack(learned, max_tokens=100, pad=None, device=CPU)
+    assert batch.tokens.tolist() == [[4, 5, 6, 7, 8, 9, 10]]
+    assert batch.positions is not None and batch.positions.tolist() == [[0, 1, 2, 3, 4, 0, 1]]
+    assert (batch.places.tolist(), batch.targets.tolist()) == ([1, 2, 3, 5], [6, 7, 8, 10])
+
+
+@pytest.mark.parametrize(("pad", "sizes"), [(None, [[5, 5], [4, 4], [3]]), (0, [[5, 5], [4, 4], [3]])])
+def test_a_batch_holds_no_more_tokens_than_it_may(pad: int | None, sizes: list[list[int]]) -> None:
+    learned = [Row([1], [2] * (length - 1)) for length in (4, 5, 3, 5, 4)]
+    batches = pack(learned, max_tokens=10, pad=pad, device=CPU)
+    assert [[len(learned[index]) for index in batch.rows] for batch in batches] == sizes
+
+
+def windowed(size: int) -> Qwen2ForCausalLM:
+    torch.manual_seed(0)
+    return Qwen2ForCausalLM(
+        Qwen2Config(
+            vocab_size=320, hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4,
+            num_key_value_heads=2, initializer_range=0.3, use_sliding_window=True, sliding_window=size,
+            max_window_layers=1,
+        )
+    )  # fmt: skip
+
+
+def test_sliding_windows_hold_in_packed_attention() -> None:
+    start = tiny.policy()
+    packed = Policy(windowed(4), start.tokenizer)
+    assert packed.packs
+    learned = [Row([5], list(range(40, 40 + length))) for length in (3, 30, 12, 28)]
+    found = packed.logprobs(learned, temperature=1.0, max_tokens=1000)
+    for row, values in zip(learned, found, strict=True):
+        with torch.no_grad(), packed.padded() as model:
+            logits = model(torch.tensor([[*row.prompt, *row.completion]])).logits[0, :-1]
+        want = torch.log_softmax(logits, -1).gather(1, torch.tensor(row.completion)[:, None]).squeeze(1)
+        torch.testing.assert_close(torch.tensor(values), want, atol=1e-5, rtol=1e-5)
+
+
+def test_a_model_whose_attention_is_another_is_padded_and_still_right() -> None:
+    """Gemma 2 caps its attention's scores, and its logits."""
+    torch.manual_seed(0)
+    config = Gemma2Config(
+        vocab_size=320, hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=2,
+        num_key_value_heads=1, head_dim=16, initializer_range=0.6, attn_logit_softcapping=0.5,
+        final_logit_softcapping=2.0, sliding_window=4096,
+    )  # fmt: skip
+    model = Gemma2ForCausalLM(config)
+    model.set_attn_implementation("eager")
+    policy = Policy(model, tiny.policy().tokenizer)
+    assert not policy.packs
+    learned = [Row([5, 6], [40, 41, 42]), Row([7], [50, 51, 52, 53, 54, 55])]
+    found = policy.logprobs(learned, temperature=0.8, max_tokens=1000)
+    for row, values in zip(learned, found, strict=True):
+        with torch.no_grad():
+            logits = model(torch.tensor([[*row.prompt, *row.completion]])).logits[0, len(row.prompt) - 1 : -1]
+        want = torch.log_softmax(logits / 0.8, -1).gather(1, torch.tensor(row.completion)[:, None]).squeeze(1)
+        torch.testing.assert_close(torch.tensor(values), want, atol=1e-5, rtol=1e-5)
 
 
 def test_an_update_makes_good_completions_likelier_and_bad_ones_rarer() -> None:
     policy = tiny.policy()
-    good, bad = Row([5, 6], [40, 41, 42], 1.0), Row([5, 6], [50, 51, 52], -1.0)
-    before = [sum(lp) for lp in policy.logprobs([[5, 6, 40, 41, 42], [5, 6, 50, 51, 52]])]
-    policy.begin(OPTIM, steps=10)
-    old = [
-        Row(r.prompt, r.completion, r.advantage, policy.logprobs([[*r.prompt, *r.completion]])[0][1:])
-        for r in (good, bad)
+    prompt, good, bad = [5, 6], [40, 41, 42], [50, 51, 52]
+    before = [sum(completed(policy, prompt, completion)) for completion in (good, bad)]
+    learned = [
+        Row(prompt, completion, advantage, 1 / 6, completed(policy, prompt, completion))
+        for completion, advantage in ((good, 1.0), (bad, -1.0))
     ]
-    policy.update(old, Objective(), step=0, temperature=1.0, max_tokens=100)
-    after = [sum(lp) for lp in policy.logprobs([[5, 6, 40, 41, 42], [5, 6, 50, 51, 52]])]
+    policy.begin(OPTIM, steps=10)
+    policy.update(learned, DAPO, step=0, temperature=1.0, max_tokens=100)
+    after = [sum(completed(policy, prompt, completion)) for completion in (good, bad)]
     gained, lost = after[0] - before[0], after[1] - before[1]
     assert gained > 0.1, (before, after)
     assert gained > lost + 0.1, (before, after)
+
+
+def test_imitation_is_the_mean_negative_log_likelihood() -> None:
+    policy = tiny.policy()
+    learned = [Row([5, 6], [40, 41, 42]), Row([7], [50])]
+    values = [lp for row in learned for lp in completed(policy, list(row.prompt), list(row.completion))]
+    policy.begin(OPTIM, steps=10)
+    loss, _ = policy.imitate(learned, step=0, max_tokens=100)
+    assert loss == pytest.approx(-sum(values) / 4, rel=1e-5)
+    assert sum(completed(policy, [5, 6], [40, 41, 42])) > sum(values[:3])
 
 
 def test_rates_warm_up_and_fall() -> None:

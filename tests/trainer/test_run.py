@@ -14,12 +14,13 @@ import pyarrow.parquet
 import pytest
 import tiny
 
+from trainer.canary import WeightMismatch
 from trainer.config import RunConfig
 from trainer.loop import RunStopped, take, train
 from trainer.policy import Policy
 from trainer.record import ROLLOUT_SCHEMA, RunDirectory, read_lines
 from trainer.rollout import Judge
-from trainer.sampler import PlainSampler, WeightMismatch
+from trainer.sampler import PlainSampler
 from trainer.settings import ConfigError
 from verifiers import Problem, Status, Verdict
 
@@ -200,7 +201,7 @@ def test_a_run_whose_sampler_gets_no_new_weights_stops_by_itself(tmp_path: Path)
     def stale(policy: Policy, folder: Path) -> StaleSampler:
         return StaleSampler(policy)
 
-    with pytest.raises(WeightMismatch, match=r"after weight update 1 .*stale"):
+    with pytest.raises(WeightMismatch, match=r"after weight update 1, .*stale"):
         run(tiny.config(tmp_path, eval=None), tmp_path / "runs", make=stale)
 
 

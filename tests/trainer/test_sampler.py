@@ -10,8 +10,9 @@ import pytest
 import tiny
 import torch
 
+from trainer.canary import Canary, WeightMismatch
 from trainer.policy import Policy
-from trainer.sampler import Draw, PlainSampler, Sampler, WeightMismatch, compare_weights
+from trainer.sampler import Draw, PlainSampler, Sampler
 from trainer.types import Completion
 from trainer.vllm_sampler import VllmSampler
 
@@ -40,6 +41,11 @@ def sampler(request: pytest.FixtureRequest, policy: Policy) -> Sampler:
     loaded: VllmSampler = request.getfixturevalue("vllm_sampler")
     loaded.load(policy)
     return loaded
+
+
+def compare_weights(policy: Policy, sampler: Sampler) -> float:
+    canary = Canary(policy, sampler, PROMPTS[:2], temperature=1.0, tolerance=1e-4, max_tokens=1000)
+    return canary.compare_weights()
 
 
 def drawn(sampler: Sampler, draw: Draw, prompts: Sequence[Sequence[int]] = PROMPTS) -> list[tuple[int, Completion]]:
@@ -101,23 +107,23 @@ def test_new_weights_arrive_whole_and_completions_carry_their_version(
     for scale in (0.05, 0.2, 0.01):
         other = perturbed(policy, scale)
         vllm_sampler.load(other)
-        assert compare_weights(other, vllm_sampler, PROMPTS[:2], tolerance=1e-4) < 1e-5
+        assert compare_weights(other, vllm_sampler) < 1e-5
         _, completion = drawn(vllm_sampler, Draw(1, 4, 1.0, 0))[0]
         assert completion.version == other.version
     vllm_sampler.load(policy)
-    assert compare_weights(policy, vllm_sampler, PROMPTS[:2], tolerance=1e-4) < 1e-5
+    assert compare_weights(policy, vllm_sampler) < 1e-5
 
 
 def test_stale_weights_are_noticed(vllm_sampler: VllmSampler, policy: Policy) -> None:
     vllm_sampler.load(policy)
     with pytest.raises(WeightMismatch, match="stale"):
-        compare_weights(perturbed(policy, 0.01), vllm_sampler, PROMPTS[:2], tolerance=1e-4)
+        compare_weights(perturbed(policy, 0.01), vllm_sampler)
 
 
 def test_weights_that_are_not_numbers_are_noticed(policy: Policy) -> None:
     broken = perturbed(policy, float("nan"))
     with pytest.raises(WeightMismatch):
-        compare_weights(broken, PlainSampler(broken), PROMPTS[:2], tolerance=1e-4)
+        compare_weights(broken, PlainSampler(broken))
 
 
 def test_a_consumer_that_stops_early_leaves_no_request_behind(vllm_sampler: VllmSampler) -> None:

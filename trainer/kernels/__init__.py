@@ -1,11 +1,11 @@
 """Advantages, log-probs and losses on the GPU: each a reference, a Triton kernel and one function that picks."""
 
-from trainer.kernels.advantage import AdvantageMode, Advantages, group_advantages
+from trainer.kernels.advantage import Advantages, group_advantages
 from trainer.kernels.head import grpo_head, loss_weights
 from trainer.kernels.logprob import LogProbs, linear_logprob
 from trainer.kernels.loss import PolicyLoss, policy_loss
-from trainer.kernels.preset import PRESETS, Preset, PresetName
 from trainer.kernels.segment import Segments, segment_reduce
+from trainer.preset import PRESETS, AdvantageMode, Preset, PresetName
 
 __all__ = [
     "PRESETS",

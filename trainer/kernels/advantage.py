@@ -14,8 +14,7 @@ import triton.language as tl
 from torch import Tensor
 
 from trainer.kernels.backend import Backend, launch_options, uses_triton
-
-AdvantageMode = Literal["grpo", "dr_grpo", "rloo", "max_abs", "batch_std"]
+from trainer.preset import AdvantageMode
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +51,7 @@ def group_advantages(
     grpo: (r - mean) / (std + eps), std with n - 1 (DeepSeekMath, arXiv 2402.03300, section 4.1.2).
     dr_grpo: r - mean (arXiv 2503.20783, eq. 3). rloo: r - mean of the others (arXiv 2402.14740, section 2.2).
     max_abs: (r - mean) / max |r - mean|. batch_std: (r - mean) / (std of all judged scores + eps) (arXiv 2508.08221).
+    reinforce_pp: (r - mean) / (std of all these differences + eps) (REINFORCE++ with baseline, arXiv 2501.03262v9).
 
     A nan score (unjudged) has advantage 0 and is left out of every mean and deviation. A group whose scores are all
     equal has exactly 0, decided by max == min and not by a small deviation: rounding residue is not a signal. A group
@@ -100,6 +100,8 @@ def _reference(
         scale = torch.maximum(high - mean, mean - low)
     elif mode == "batch_std":
         scale = (scores[judged].std() + eps).expand(num_groups)
+    elif mode == "reinforce_pp":
+        scale = ((total(centred**2).sum() / (count.sum() - 1).clamp(min=1)).sqrt() + eps).expand(num_groups)
     else:
         scale = torch.ones_like(mean)
     scale = torch.where(keep, scale, 1.0)
@@ -170,6 +172,16 @@ def advantage_kernel(
     elif MODE == "batch_std":
         _, _, batch_std, _, _ = spread(scores_ptr, 0, num_sequences, BLOCK)
         scale = batch_std + eps
+    elif MODE == "reinforce_pp":
+        squares = tl.full((), 0, tl.float64)
+        num_judged = tl.full((), 0, tl.float64)
+        for other in range(tl.num_programs(0)):
+            start = tl.load(offsets_ptr + other)
+            stop = tl.load(offsets_ptr + other + 1)
+            other_count, _, other_std, _, _ = spread(scores_ptr, start, stop, BLOCK)
+            squares += other_std * other_std * tl.maximum(other_count - 1.0, 0.0)
+            num_judged += other_count
+        scale = tl.sqrt(squares / tl.maximum(num_judged - 1.0, 1.0)) + eps
     scale = tl.where(keep, scale, 1.0)
     if part == 0:
         tl.store(keep_ptr + group, keep.to(tl.int8))

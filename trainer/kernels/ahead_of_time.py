@@ -30,9 +30,9 @@ from trainer.kernels.backend import INTERPRETED, configurations
 from trainer.kernels.fused import fused_logprob_kernel
 from trainer.kernels.head import row_loss_kernel
 from trainer.kernels.loss import NUM_TOTALS, loss_kernel
-from trainer.kernels.preset import PRESETS, Preset
 from trainer.kernels.row import gradient_kernel, statistics_kernel
 from trainer.kernels.segment import segment_kernel
+from trainer.preset import PRESETS, Preset
 
 SHARED_MEMORY_LIMIT = {90: 232_448, 100: 232_448, 80: 166_912, 89: 101_376}
 """Bytes a program may ask for, by compute capability."""

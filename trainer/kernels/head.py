@@ -17,11 +17,11 @@ import torch
 import triton
 import triton.language as tl
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 from trainer.kernels.backend import Backend, launch_options, triton_type, uses_triton, work_type
 from trainer.kernels.logprob import Head, checked, chunks, reference_logprob
 from trainer.kernels.loss import PolicyLoss, Tokens, divergence, kernel_sums, reference_sums, surrogate_terms
-from trainer.kernels.preset import Preset, PresetName, resolved
 from trainer.kernels.product import add_weight_gradient, chunk_rows, hidden_gradient, logits
 from trainer.kernels.row import (
     Rows,
@@ -33,6 +33,7 @@ from trainer.kernels.row import (
     write_row_gradient,
     write_statistics,
 )
+from trainer.preset import Preset, PresetName, resolved
 
 TOKENS_A_PROGRAM = 4096
 """Of the sums over all tokens, where no sequences are given."""
@@ -87,13 +88,28 @@ def grpo_head(
     if uses_triton(backend, hidden, weight, targets, bias, *tokens.tensors()) and len(work.targets):
         total, totals, logprob, entropy = _WithGradients.apply(hidden, weight, bias, work)
     else:
-        logprob, entropy, _ = reference_logprob(work.take(hidden, slice(None)), work.head, work.targets)
+        logprob, entropy = _reference(work.take(hidden, slice(None)), work)
         total, totals = reference_sums(replace(work.tokens, logprob=logprob, entropy=entropy), preset)
     _, *sums = totals.unbind()
     if cu_seqlens is None:
         sums[1] = torch.full_like(sums[1], float("nan"))
     by_row = {"logprob": logprob, "token_entropy": entropy}
     return PolicyLoss(total, *sums, **{name: _spread(values.detach(), work) for name, values in by_row.items()})
+
+
+def _reference(hidden: Tensor, work: _Work) -> tuple[Tensor, Tensor]:
+    """Log-probs and entropies, differentiable; never more logits than those of one chunk, made again in backward."""
+    parts = chunks(len(work.targets), work.chunk)
+
+    def of(rows: slice) -> tuple[Tensor, Tensor]:
+        has_gradient = work.preset.entropy_coef != 0
+        made = reference_logprob(hidden[rows], work.head, work.targets[rows], rows, entropy_gradient=has_gradient)
+        return made[:2]
+
+    if len(parts) == 1:
+        return of(parts[0])
+    made = [checkpoint(of, rows, use_reentrant=False) for rows in parts]
+    return torch.cat([logprob for logprob, _ in made]), torch.cat([entropy for _, entropy in made])
 
 
 def loss_weights(

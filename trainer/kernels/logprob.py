@@ -131,7 +131,7 @@ def chunks(num_rows: int, size: int) -> list[slice]:
 
 
 def reference_logprob(
-    hidden: Tensor, head: Head, targets: Tensor, rows: slice = slice(None)
+    hidden: Tensor, head: Head, targets: Tensor, rows: slice = slice(None), *, entropy_gradient: bool = True
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Log-prob, entropy and logsumexp by the textbook, differentiable; `rows`: where in [M] these stand."""
     dtype = work_type(hidden.dtype)
@@ -143,12 +143,13 @@ def reference_logprob(
     if isinstance(temperature, Tensor):
         temperature = temperature.to(dtype).reshape(-1)
         temperature = (temperature if len(temperature) == 1 else temperature[rows])[:, None]
-    log_p = torch.log_softmax(z / temperature, dim=-1)
+    z = z / temperature
+    log_p = torch.log_softmax(z, dim=-1)
     is_known = (targets >= 0) & (targets < z.shape[1])
     chosen = log_p.gather(1, targets.clamp(0, z.shape[1] - 1)[:, None]).squeeze(1)
-    possible = log_p > float("-inf")
-    entropy = -torch.where(possible, log_p.exp() * torch.where(possible, log_p, 0.0), 0.0).sum(-1)
-    logsumexp = torch.logsumexp(z.detach() / temperature, dim=-1)
+    logsumexp = z.detach().amax(-1) - log_p.detach().amax(-1)
+    log_p = log_p if entropy_gradient else log_p.detach()
+    entropy = -(log_p.exp() * log_p.clamp(min=torch.finfo(dtype).min)).sum(-1)  # 0 times -inf is 0 here
     return torch.where(is_known, chosen, float("nan")), entropy, logsumexp
 
 

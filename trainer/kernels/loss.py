@@ -14,7 +14,7 @@ import triton.language as tl
 from torch import Tensor
 
 from trainer.kernels.backend import Backend, launch_options, triton_type, uses_triton, work_type
-from trainer.kernels.preset import Preset, PresetName, resolved
+from trainer.preset import Preset, PresetName, resolved
 
 
 @dataclass(frozen=True, slots=True)

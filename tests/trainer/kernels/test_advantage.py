@@ -13,13 +13,15 @@ from torch import Tensor, tensor
 
 from trainer.kernels import group_advantages
 
-MODES = ["grpo", "dr_grpo", "rloo", "max_abs", "batch_std"]
+MODES = ["grpo", "dr_grpo", "rloo", "max_abs", "batch_std", "reinforce_pp"]
 NAN = float("nan")
 
 
 def by_the_papers(scores: list[float], offsets: list[int], mode: str) -> list[float]:
     """Each group on its own, in Python's exact fractions up to the square root."""
     spread = statistics.stdev([Fraction(score) for score in scores if not math.isnan(score)])
+    groups = [[Fraction(s) for s in scores[a:b] if not math.isnan(s)] for a, b in pairwise(offsets)]
+    differences = [score - statistics.mean(group) for group in groups for score in group]
     found = []
     for low, high in pairwise(offsets):
         judged = [Fraction(score) for score in scores[low:high] if not math.isnan(score)]
@@ -38,6 +40,8 @@ def by_the_papers(scores: list[float], offsets: list[int], mode: str) -> list[fl
                 centred /= max(abs(other - mean) for other in judged)
             elif mode == "batch_std":
                 centred /= Fraction(spread)
+            elif mode == "reinforce_pp":
+                centred /= Fraction(statistics.stdev(differences))
             found.append(float(centred))
     return found
 
@@ -135,7 +139,7 @@ def test_no_groups_are_no_advantages(backend: str, device: str) -> None:
 
 def test_what_cannot_be_is_refused_by_name(device: str) -> None:
     scores, offsets = torch.rand(4, device=device), offsets_of([4], device)
-    with pytest.raises(ValueError, match="mode='gae': there are grpo, dr_grpo, rloo, max_abs, batch_std"):
+    with pytest.raises(ValueError, match="mode='gae': there are grpo, dr_grpo, rloo, max_abs, batch_std, reinforce_pp"):
         group_advantages(scores, offsets, mode="gae")
     with pytest.raises(ValueError, match="backend='cuda'"):
         group_advantages(scores, offsets, backend="cuda")

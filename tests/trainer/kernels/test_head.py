@@ -123,7 +123,8 @@ def test_the_weights_gradient_does_not_wear_off_with_the_number_of_chunks(device
 def full(name: str) -> Preset:
     preset = PRESETS[name]  # type: ignore[index]
     dual = 2.0 if preset.surrogate == "clipped" else None
-    return replace(preset, kl_coef=0.1, entropy_coef=0.02, dual_clip=dual, needs_normalizer=False)
+    average = "sequence_sum" if preset.average == "constant" else preset.average
+    return replace(preset, kl_coef=0.1, entropy_coef=0.02, dual_clip=dual, average=average)
 
 
 @pytest.mark.parametrize("name", ["grpo", "gspo"])

@@ -143,7 +143,7 @@ def test_on_policy_the_ratio_is_exactly_1_and_the_gradient_the_policy_gradient(
     data = batch(device)
     del data["ref_logprob"], data["importance"]
     data["old_logprob"] = data["logprob"]
-    preset = replace(PRESETS[name], average="token", needs_normalizer=False)
+    preset = replace(PRESETS[name], average="token")
     got, gradient = run(data, backend, preset=preset, normalizer=1)
     assert torch.equal(gradient, -data["advantage"].where(data["mask"], 0.0))
     assert float(got.ratio) == float(got.tokens) == int(data["mask"].sum())
@@ -153,7 +153,8 @@ def test_on_policy_the_ratio_is_exactly_1_and_the_gradient_the_policy_gradient(
 def full(name: str) -> Preset:
     preset = PRESETS[name]  # type: ignore[index]
     dual = 2.0 if preset.surrogate == "clipped" else None
-    return replace(preset, kl_coef=0.1, entropy_coef=0.02, dual_clip=dual, needs_normalizer=False)
+    average = "sequence_sum" if preset.average == "constant" else preset.average
+    return replace(preset, kl_coef=0.1, entropy_coef=0.02, dual_clip=dual, average=average)
 
 
 @pytest.mark.parametrize(("name", "kl"), [("grpo", "k1"), ("dapo", "k2"), ("gspo", "k3")])

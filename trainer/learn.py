@@ -1,0 +1,140 @@
+"""One step's groups to updates of the policy: advantages, what each token weighs, and a minibatch at a time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+
+from trainer.batch import Row
+from trainer.config import RunConfig
+from trainer.objective import advantages_of, divergence_of, importance_of, less_divergence, totals_of, weights_of
+from trainer.policy import Policy, UpdateStats
+from trainer.types import Group
+from trainer.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """Of one step; lists of lists are group by group, completion by completion."""
+
+    rewards: Sequence[Sequence[float]]
+    """nan where unjudged."""
+    advantages: Sequence[Sequence[float]]
+    updates: Sequence[UpdateStats]
+    """One for each optimizer step; none when no group had a spread of rewards."""
+    mismatch: dict[str, float]
+    """How far the trainer was from the sampler, where that was corrected for: metrics."""
+
+
+class Learner:
+    """The policy with what it learns by: the settings, and the reference policy if there is one."""
+
+    def __init__(self, config: RunConfig, policy: Policy, reference: Policy | None, world: World) -> None:
+        self._config, self._policy, self._reference, self._world = config, policy, reference, world
+        self._method = config.objective.method
+
+    def learn(self, groups: Sequence[Group], rewards: Sequence[Sequence[float]], step: int) -> Learned:
+        """Update the policy on rewards that are nan where unjudged, once for each minibatch of whole groups."""
+        rows = [
+            [Row(made.prompt_ids, made.token_ids, old_logprobs=made.logprobs) for made in group.completions]
+            for group in groups
+        ]
+        rows, mismatch = self._corrected(rows)
+        rows, rewards = self._referred(rows, rewards)
+        advantages = advantages_of(rewards, mode=self._method.advantage)
+        lengths = [
+            [0 if math.isnan(reward) else len(row.completion) for row, reward in zip(part, values, strict=True)]
+            for part, values in zip(rows, rewards, strict=True)
+        ]
+        updates = []
+        size = -(-len(groups) // self._config.minibatches)
+        for start in range(0, len(groups), size):
+            part = slice(start, start + size)
+            updates += self._update(rows[part], advantages[part], lengths[part], step)
+        self._policy.version = step + 1
+        return Learned(rewards, advantages, updates, mismatch)
+
+    def _update(
+        self,
+        rows: Sequence[Sequence[Row]],
+        advantages: Sequence[Sequence[float]],
+        lengths: Sequence[Sequence[int]],
+        step: int,
+    ) -> list[UpdateStats]:
+        """One optimizer step, unless no rank has a completion to learn from."""
+        totals = self._world.total(totals_of(lengths))
+        longest = self._config.sampling.max_new_tokens
+        weights = weights_of(lengths, self._method.average, longest=longest, totals=totals)
+        by_row = zip(chain(*rows), chain(*advantages), chain(*weights), strict=True)
+        weighed = [replace(row, advantage=advantage, weight=weight) for row, advantage, weight in by_row]
+        # Without a divergence or an entropy bonus in the loss, a completion of advantage 0 has no gradient.
+        always = bool(self._method.kl_coef and self._method.kl_in == "loss") or self._method.entropy_coef != 0
+        learned = [row for row in weighed if row.weight and (always or row.advantage)]
+        if not self._world.total([len(learned)])[0]:
+            return []
+        return [
+            self._policy.update(
+                learned,
+                self._method,
+                step=step,
+                temperature=self._config.sampling.temperature,
+                max_tokens=self._config.micro_batch_tokens,
+                world=self._world,
+            )
+        ]
+
+    def _corrected(self, rows: list[list[Row]]) -> tuple[list[list[Row]], dict[str, float]]:
+        """With the trainer's own log-probs for the sampler's, and weights that make up for the difference."""
+        objective = self._config.objective
+        if objective.correction == "none":
+            return rows, {}
+        ours = self._logprobs(self._policy, rows)
+        theirs = [[row.old_logprobs or () for row in part] for part in rows]
+        importance = [
+            [
+                importance_of(p, q, correction=objective.correction, bounds=objective.correction_bounds)
+                for p, q in zip(group, sampled, strict=True)
+            ]
+            for group, sampled in zip(ours, theirs, strict=True)
+        ]
+        corrected = [
+            [replace(row, old_logprobs=p, importance=w) for row, p, w in zip(*group, strict=True)]
+            for group in zip(rows, ours, importance, strict=True)
+        ]
+        weights = list(chain(*chain(*importance)))
+        at_bound = sum(weight in (0.0, objective.correction_bounds[1]) for weight in weights)
+        return corrected, {
+            "kl/sampler": divergence_of(chain(*ours), chain(*theirs)),
+            "importance/mean": math.fsum(weights) / max(1, len(weights)),
+            "importance/bounded": at_bound / max(1, len(weights)),
+        }
+
+    def _referred(
+        self, rows: list[list[Row]], rewards: Sequence[Sequence[float]]
+    ) -> tuple[list[list[Row]], Sequence[Sequence[float]]]:
+        """With the reference policy's log-probs, for the loss or taken off the rewards."""
+        method = self._method
+        if not method.kl_coef:
+            return rows, rewards
+        assert self._reference is not None, "a divergence from a reference policy that nobody kept"
+        found = self._logprobs(self._reference, rows)
+        if method.kl_in == "loss":
+            pairs = zip(rows, found, strict=True)
+            return [
+                [replace(row, ref_logprobs=q) for row, q in zip(part, values, strict=True)] for part, values in pairs
+            ], rewards
+        ours = [[row.old_logprobs or () for row in part] for part in rows]
+        of_groups = zip(rewards, ours, found, strict=True)
+        return rows, [less_divergence(values, p, q, coef=method.kl_coef) for values, p, q in of_groups]
+
+    def _logprobs(self, policy: Policy, rows: list[list[Row]]) -> list[list[list[float]]]:
+        found = iter(
+            policy.logprobs(
+                list(chain(*rows)),
+                temperature=self._config.sampling.temperature,
+                max_tokens=self._config.micro_batch_tokens,
+            )
+        )
+        return [[next(found) for _ in part] for part in rows]
