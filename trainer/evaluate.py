@@ -14,6 +14,7 @@ nothing that differs between two runs that sampled the same: times are in the jo
   + sandbox           digest of what is in the boxes; empty for bare processes
     name, version     of the problem set
     left_out, notes   what a reader of a score on it should know, one line each
+    rule              by what the score is judged, of a set that knows several rules; else ""
     sampling          count, max_new_tokens, temperature, top_p, seed, stop
     score             {mean, low, high}: mean over problems of each one's mean score, with its 95 % interval; all three
                       null where nothing was judged
@@ -24,11 +25,14 @@ nothing that differs between two runs that sampled the same: times are in the jo
     slices            tag to value to {mean, low, high, problems}: tags that fall into a few classes
     counts            how many completions have each status, were truncated or failed, and of how many problems
     mean_tokens
+    second_opinions   another rule to {own, other, both, disagreements}: the two scores over the `both` samples that the
+                      two rules judged, and {id, sample} of those that only one of them calls correct
     problems          in the set's order, each {id, verifier, tags, prompt, gold, samples}: prompt is the text as sent
                       (or the messages, where a server puts them together; or the set's own, with stored completions);
                       gold is the expected answer, "" where a spec (tests, a schema) has none in so many words;
                       samples is empty where the prompt was too long or nothing was stored (such a problem scores 0),
-                      else in order each {completion, finish, tokens, status, score, answer, detail, parts, trace}
+                      else in order each {completion, finish, tokens, status, score, answer, detail, parts, trace}, and
+                      `other_verdicts` where others were asked: rule to {status, score, answer, detail, parts, trace}
     finish            "stop", "length" (truncated) or "failed" (no completion could be got: UNJUDGED, completion "")
     trace             as `Verdict.trace`, without the seconds and megabytes that were measured
 """
@@ -40,7 +44,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from itertools import chain
 from queue import SimpleQueue
 from typing import Any
@@ -49,6 +53,7 @@ from benchmarks import Estimate, ProblemSet, mean_by_tag, mean_majority_at_k, me
 from trainer.journal import Journal
 from trainer.rollout import Judge
 from trainer.sampler import Draw, Sampler
+from trainer.second_opinion import SecondOpinion, second_opinions
 from trainer.sources import WHOLE, Answer, Ask, Prompt, SampledSource, Shard, Source
 from trainer.stored_report import VOTED
 from trainer.text import Codec
@@ -69,6 +74,8 @@ class Sample:
 
     answer: Answer
     verdict: Verdict
+    others: Mapping[str, Verdict] = field(default_factory=dict)
+    """What other rules say, by their names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,12 +160,14 @@ class Evaluated:
 
     def report(self) -> dict[str, Any]:
         """Everything, for programs: see above."""
+        problems = [_problem_report(one) for one in self.answered]
         return {
             "format": FORMAT,
             "name": self.problems.name,
             "version": self.problems.version,
             "left_out": list(self.problems.left_out),
             "notes": list(self.problems.notes),
+            "rule": self.problems.rule,
             "sampling": _sampling(self.draw),
             "score": plain(self.estimate()),
             "by_verifier": {name: plain(self.estimate(name)) for name in self.verifiers},
@@ -168,7 +177,8 @@ class Evaluated:
             "slices": self.slices(),
             "counts": self.counts(),
             "mean_tokens": self.mean_tokens,
-            "problems": [_problem_report(one) for one in self.answered],
+            "second_opinions": {opinion.rule: _opinion_report(opinion) for opinion in second_opinions(problems)},
+            "problems": problems,
         }
 
 
@@ -211,9 +221,10 @@ def run(
     samples = {ask: Sample(*found) for ask in asks if journal and (found := journal.find(ask))}
     for sample in samples.values():
         watch(sample)
-    for ask, sample in _work([ask for ask in asks if ask.position in shard], samples, source, judge):
+    ours = [ask for ask in asks if ask.position in shard]
+    for ask, sample in _work(ours, samples, source, judge, problems.second_opinions):
         if journal and sample.answer.finish != "failed":
-            journal.add(ask, sample.answer, sample.verdict)
+            journal.add(ask, sample.answer, sample.verdict, sample.others)
         samples[ask] = sample
         watch(sample)
     by_position: list[list[Sample]] = [[] for _ in prompts]
@@ -232,13 +243,23 @@ def lines(found: Evaluated) -> list[str]:
         rows = rows[:1]
     rows += [(f"pass@{k}", estimate) for k, estimate in found.pass_at_k().items() if k > 1]
     rows += [(f"majority@{k}", estimate) for k, estimate in found.majority_at_k().items() if k > 1]
+    has_others = any(sample.others for sample in found.samples)
+    opinions = second_opinions([_problem_report(one) for one in found.answered]) if has_others else []
     scores = [f"{name:12} {e.mean:.4f}  [{e.low:.4f} {e.high:.4f}]" for name, e in rows]
     return [
         f"{found.problems.name} {found.problems.version}: mean score over {counts['problems']} problems, 95 % interval",
         *scores,
+        *(_opinion_line(opinion) for opinion in opinions),
         "  ".join(f"{name} {count}" for name, count in counts.items()),
         *about(found.problems),
     ]
+
+
+def _opinion_line(opinion: SecondOpinion) -> str:
+    own, other, num_differ = opinion.ours.mean, opinion.theirs, len(opinion.disagreements)
+    interval = f"[{other.low:.4f} {other.high:.4f}]"
+    same = f"the same {opinion.num_both} samples, where ours is {own:.4f}; {num_differ} judged otherwise"
+    return f"{opinion.rule:12} {other.mean:.4f}  {interval}  over {same}"
 
 
 def about(problems: ProblemSet) -> list[str]:
@@ -256,18 +277,16 @@ def subset(problems: ProblemSet, count: int) -> ProblemSet:
 
 
 def _work(
-    asks: Sequence[Ask], known: Mapping[Ask, Sample], source: Source, judge: Judge
+    asks: Sequence[Ask], known: Mapping[Ask, Sample], source: Source, judge: Judge, opinions: Opinions
 ) -> Iterator[tuple[Ask, Sample]]:
     """Samples of what is asked and not known or has no verdict, as their verdicts come."""
-    done: SimpleQueue[tuple[Ask, Answer, Future[Verdict]]] = SimpleQueue()
+    done: _Done = SimpleQueue()
     num_pending = 0
-    for ask, answer in chain(_unjudged(asks, known), _missing(asks, known, source)):
+    for ask, answer in chain(_unjudged(asks, known, opinions), _missing(asks, known, source)):
         if answer.finish == "failed":
             yield ask, Sample(answer, Verdict(Status.UNJUDGED, None, detail=answer.why))
             continue
-        judge.submit(ask.problem, answer.text).add_done_callback(
-            lambda future, ask=ask, answer=answer: done.put((ask, answer, future))  # type: ignore[misc]
-        )
+        _submit(ask, answer, judge, opinions, done)
         num_pending += 1
         while not done.empty():
             yield _taken(done)
@@ -276,15 +295,37 @@ def _work(
         yield _taken(done)
 
 
-def _taken(done: SimpleQueue[tuple[Ask, Answer, Future[Verdict]]]) -> tuple[Ask, Sample]:
-    ask, answer, future = done.get()
-    return ask, Sample(answer, future.result())
+Opinions = Mapping[str, Mapping[str, Problem]]
+"""Another rule to problem id to the problem as that rule judges it."""
+_Done = SimpleQueue[tuple[Ask, Answer, Future[Verdict], Mapping[str, Future[Verdict]]]]
 
 
-def _unjudged(asks: Sequence[Ask], known: Mapping[Ask, Sample]) -> Iterator[tuple[Ask, Answer]]:
+def _submit(ask: Ask, answer: Answer, judge: Judge, opinions: Opinions, done: _Done) -> None:
+    """Have it judged by all rules at the same time; it is done when the last of them is."""
+    asked = {rule: judge.submit(problems[ask.problem.id], answer.text) for rule, problems in opinions.items()}
+    own = judge.submit(ask.problem, answer.text)
+    left = iter(range(len(asked), -1, -1))
+
+    def ended(_: Future[Verdict]) -> None:
+        if next(left) == 0:
+            done.put((ask, answer, own, asked))
+
+    for future in (own, *asked.values()):
+        future.add_done_callback(ended)
+
+
+def _taken(done: _Done) -> tuple[Ask, Sample]:
+    ask, answer, own, asked = done.get()
+    return ask, Sample(answer, own.result(), {rule: future.result() for rule, future in asked.items()})
+
+
+def _unjudged(asks: Sequence[Ask], known: Mapping[Ask, Sample], opinions: Opinions) -> Iterator[tuple[Ask, Answer]]:
+    """What some rule has not judged, though it is known."""
     for ask in asks:
-        if ask in known and known[ask].verdict.status is Status.UNJUDGED:
-            yield ask, known[ask].answer
+        if ask in known:
+            verdicts = [known[ask].verdict, *(known[ask].others.get(rule) for rule in opinions)]
+            if any(verdict is None or verdict.status is Status.UNJUDGED for verdict in verdicts):
+                yield ask, known[ask].answer
 
 
 def _missing(asks: Sequence[Ask], known: Mapping[Ask, Sample], source: Source) -> Iterator[tuple[Ask, Answer]]:
@@ -352,7 +393,7 @@ def _problem_report(one: Answered) -> dict[str, Any]:
         "tags": dict(one.problem.tags),
         "prompt": one.prompt.sent,
         "gold": _gold(one.problem),
-        "samples": [_sample_report(sample.answer, sample.verdict) for sample in one.samples],
+        "samples": [_sample_report(sample) for sample in one.samples],
     }
 
 
@@ -363,8 +404,21 @@ def _gold(problem: Problem) -> str:
     return " or ".join(one if isinstance(one, str) else json.dumps(one) for one in answers)
 
 
-def _sample_report(answer: Answer, verdict: Verdict) -> dict[str, Any]:
+def _sample_report(sample: Sample) -> dict[str, Any]:
+    answer = sample.answer
+    others = {rule: _verdict_report(verdict) for rule, verdict in sample.others.items()}
+    told = {"completion": answer.text, "finish": answer.finish, "tokens": answer.tokens}
+    return {**told, **_verdict_report(sample.verdict), **({"other_verdicts": others} if others else {})}
+
+
+def _verdict_report(verdict: Verdict) -> dict[str, Any]:
     judged = verdict.to_json()
     del judged["seconds"]
     judged["trace"] = [{key: value for key, value in row.items() if key not in MEASURED} for row in judged["trace"]]
-    return {"completion": answer.text, "finish": answer.finish, "tokens": answer.tokens, **judged}
+    return judged
+
+
+def _opinion_report(opinion: SecondOpinion) -> dict[str, Any]:
+    differ = [{"id": problem["id"], "sample": number} for problem, number in opinion.disagreements]
+    own, other = plain(opinion.ours), plain(opinion.theirs)
+    return {"own": own, "other": other, "both": opinion.num_both, "disagreements": differ}

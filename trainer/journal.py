@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import marshal
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -14,9 +14,12 @@ from trainer.settings import ConfigError
 from trainer.sources import Answer, Ask
 from verifiers import Problem, Verdict
 
+Found = tuple[Answer, Verdict, Mapping[str, Verdict]]
+"""A completion, its verdict, and what other rules say of it."""
+
 
 class Journal:
-    """Lines {key, id, sample, answer, verdict}, appended to one file and read from it and from others beside it.
+    """Lines {key, id, sample, answer, verdict, others}, appended to one file and read from it and others beside it.
 
     A key is a digest of all that decides a completion and its verdict, so what was asked in other ways is passed over,
     and the journals of shards, or of fewer samples, add up. The last line of a key counts. A line that a kill has cut
@@ -31,7 +34,7 @@ class Journal:
         self._file = path.open("a+b")
         with path.open("rb") as lines:
             self._file.truncate(sum(len(line) for line in lines if line.endswith(b"\n")))
-        self._found: dict[str, tuple[Answer, Verdict]] = {}
+        self._found: dict[str, Found] = {}
         for file in (*(other for other in others if other != path), path):
             self._found.update(_read(file))
 
@@ -43,13 +46,14 @@ class Journal:
     ) -> None:
         self._file.close()
 
-    def find(self, ask: Ask) -> tuple[Answer, Verdict] | None:
+    def find(self, ask: Ask) -> Found | None:
         return self._found.get(self._key(ask))
 
-    def add(self, ask: Ask, answer: Answer, verdict: Verdict) -> None:
+    def add(self, ask: Ask, answer: Answer, verdict: Verdict, others: Mapping[str, Verdict]) -> None:
         """Write it down; a process killed at the next moment has it."""
         row = {"key": self._key(ask), "id": ask.problem.id, "sample": ask.number}
         row |= {"answer": asdict(answer), "verdict": verdict.to_json()}
+        row |= {"others": {rule: other.to_json() for rule, other in others.items()}}
         self._file.write(json.dumps(row).encode() + b"\n")
         self._file.flush()
 
@@ -70,13 +74,14 @@ def _digest(problem: Problem, sent: object) -> str:
     return digest.hexdigest()
 
 
-def _read(path: Path) -> Iterator[tuple[str, tuple[Answer, Verdict]]]:
+def _read(path: Path) -> Iterator[tuple[str, Found]]:
     with path.open("rb") as lines:
         for number, line in enumerate(lines, start=1):
             if not line.endswith(b"\n"):
                 break  # cut short by a kill, or being written
             try:
                 row = json.loads(line)
-                yield row["key"], (Answer(**row["answer"]), Verdict.from_json(row["verdict"]))
-            except (ValueError, TypeError, KeyError) as error:
+                others = {rule: Verdict.from_json(other) for rule, other in row["others"].items()}
+                yield row["key"], (Answer(**row["answer"]), Verdict.from_json(row["verdict"]), others)
+            except (ValueError, TypeError, KeyError, AttributeError) as error:
                 raise ConfigError(f"{path}:{number}: no line of an eval's journal ({error!r}): remove it") from None
