@@ -21,17 +21,34 @@ def rows(path: Path) -> Iterator[tuple[str, Row]]:
             if not line.strip():
                 continue
             place = f"{path.name}:{number}"
-            try:
-                row = json.loads(line.decode())
-            except UnicodeDecodeError as error:
-                raise ProblemError(f"{place}: not UTF-8: {error.reason} at byte {error.start + 1}") from None
-            except json.JSONDecodeError as error:
-                raise ProblemError(f"{place}: not JSON: {error.msg} at column {error.colno}") from None
-            except (ValueError, RecursionError) as error:  # too many digits, too deep
-                raise ProblemError(f"{place}: not JSON that can be read: {error}") from None
+            row = _read(line, place)
             if not isinstance(row, dict):
                 raise ProblemError(f"{place}: found a {type(row).__name__}; each line must be a JSON object")
             yield place, row
+
+
+def listed_rows(path: Path) -> Iterator[Row]:
+    """Each row of a .json file, which is a list of objects."""
+    if not path.is_file():
+        raise ProblemError(f"{path}: no such file")
+    found = _read(path.read_bytes(), path.name)
+    if not isinstance(found, list):
+        raise ProblemError(f"{path.name}: found a {type(found).__name__}, expected a list of rows")
+    for number, row in enumerate(found, start=1):
+        if not isinstance(row, dict):
+            raise ProblemError(f"{path.name}:{number}: found a {type(row).__name__}; each row must be a JSON object")
+        yield row
+
+
+def _read(data: bytes, place: str) -> Any:
+    try:
+        return json.loads(data.decode())
+    except UnicodeDecodeError as error:
+        raise ProblemError(f"{place}: not UTF-8: {error.reason} at byte {error.start + 1}") from None
+    except json.JSONDecodeError as error:
+        raise ProblemError(f"{place}: not JSON: {error.msg} at column {error.colno}") from None
+    except (ValueError, RecursionError) as error:  # too many digits, too deep
+        raise ProblemError(f"{place}: not JSON that can be read: {error}") from None
 
 
 def text(row: Row, field: str, place: str) -> str:

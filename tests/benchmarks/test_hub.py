@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -20,6 +21,7 @@ import pytest
 
 from tests.benchmarks.test_livecodebench import ROW as LIVECODEBENCH
 from tests.benchmarks.test_named_sets import HUMANEVAL, IFEVAL, MATH, MBPP
+from tests.benchmarks.test_training_sets import APPS, DAPO, DEEPSCALER, EURUS, OPENR1_CODE, OPENR1_MATH
 
 AIME = {"id": 60, "problem": "1+1?", "answer": "002"}
 GSM8K = {"question": "1+1?", "answer": "#### 2"}
@@ -37,6 +39,15 @@ ROWS: dict[str, dict[str, Any]] = {
     "livecodebench/code_generation_lite/test.jsonl": LIVECODEBENCH,
     "livecodebench/code_generation_lite/test2.jsonl": LIVECODEBENCH | {"question_id": "abc002_a"},
     "someone/problems/own.parquet": {"q": "1+1?", "a": "2"},
+    "agentica-org/DeepScaleR-Preview-Dataset/deepscaler.json": DEEPSCALER,
+    "BytedTsinghua-SIA/DAPO-Math-17k/data/dapo-math-17k.parquet": DAPO,
+    "open-r1/OpenR1-Math-220k/data/train-00000-of-00002.parquet": OPENR1_MATH,
+    "open-r1/OpenR1-Math-220k/data/train-00001-of-00002.parquet": OPENR1_MATH | {"problem": "2+0?", "uuid": "u-2"},
+    "open-r1/OpenR1-Math-220k/all/train-00000-of-00001.parquet": OPENR1_MATH,
+    "open-r1/verifiable-coding-problems-python/data/train-00000-of-00001.parquet": OPENR1_CODE,
+    "BAAI/TACO/ALL/train-00000-of-00001.parquet": APPS,
+    "codeparrot/apps/train.jsonl": APPS,
+    "PRIME-RL/Eurus-2-RL-Data/train.parquet": EURUS,
 }
 """Where each set's rows are on the hub, with one row; MATH's other subjects are empty files."""
 EMPTY = ("counting_and_probability", "intermediate_algebra", "number_theory", "prealgebra", "precalculus")
@@ -50,11 +61,22 @@ def contents(name: str) -> bytes | None:
         return None
     elif name.endswith(".jsonl"):
         return json.dumps(row).encode() + b"\n"
+    elif name.endswith(".json"):
+        return json.dumps([row]).encode()
     else:
         table = pyarrow.Table.from_pylist([row])
     file = io.BytesIO()
     pyarrow.parquet.write_table(table, file)
     return file.getvalue()
+
+
+def listing(path: str) -> bytes:
+    """What the hub says of a repository and of its files."""
+    repository = "/".join(path.split("/")[3:5])
+    files = [name.removeprefix(f"{repository}/") for name in ROWS if name.startswith(f"{repository}/")]
+    if "/tree/" in path:
+        return json.dumps([{"type": "file", "path": file, "size": 1, "oid": "0" * 40} for file in files]).encode()
+    return json.dumps({"id": repository, "sha": "0" * 40, "siblings": [{"rfilename": f} for f in files]}).encode()
 
 
 class Hub(BaseHTTPRequestHandler):
@@ -67,7 +89,10 @@ class Hub(BaseHTTPRequestHandler):
         self.wfile.write(self.answer())
 
     def answer(self) -> bytes:
-        found = contents(self.path.removeprefix("/datasets/").replace("/resolve/main/", "/"))
+        if self.path.startswith("/api/datasets/"):
+            found: bytes | None = listing(self.path.split("?")[0])
+        else:
+            found = contents(re.sub(r"/resolve/\w+/", "/", self.path.removeprefix("/datasets/")))
         self.send_response(404 if found is None else 200)
         body = found or b""
         self.send_header("ETag", f'"{hashlib.sha256(body).hexdigest()}"')
@@ -106,6 +131,13 @@ ASKED: tuple[tuple[str, dict[str, Any], list[str]], ...] = (
         {"hub": "someone/problems", "file": "own.parquet", "columns": {"prompt": "q", "answer": "a"}},
         ["own.parquet:1"],
     ),
+    ("deepscaler", {}, ["deepscaler.json:1"]),
+    ("dapo17k", {}, ["9a9b"]),
+    ("openr1-math", {}, ["u-1", "u-2"]),
+    ("openr1-code", {}, ["vcp_1"]),
+    ("taco", {}, ["train-00000-of-00001.parquet:1"]),
+    ("apps", {}, ["train.jsonl:1"]),
+    ("eurus2-math", {}, ["train.parquet:1"]),
 )
 
 

@@ -133,7 +133,7 @@ def test_the_version_is_of_what_is_asked_and_how_it_is_judged(tmp_path: Path) ->
         ({"answer": "answer"}, {}, "columns: prompt is missing"),
         ({"prompt": "problem"}, {}, "columns: expected exactly one of answer, tests, spec"),
         (MATH | {"tests": "x"}, {}, "columns: expected exactly one of answer, tests, spec"),
-        (MATH | {"gold": "x"}, {}, "columns: found 'gold', expected id, prompt, completion, answer, tests, spec"),
+        (MATH | {"gold": "x"}, {}, "columns: found 'gold', expected id, prompt, starter, completion, answer, tests"),
         ({"prompt": "p", "spec": "s"}, {}, "verifier: missing"),
         (MATH, {"verifer": "math"}, "verifer: no such option; it has columns, verifier"),
     ],
