@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from benchmarks import (
+    Estimate,
     clustered_mean,
     compare,
     majority_at_k,
@@ -156,7 +157,19 @@ def test_an_interval_of_scores_stays_within_0_and_1() -> None:
 
 def test_the_standard_error_by_hand() -> None:
     assert standard_error([0.0, 0.5, 1.0]) == pytest.approx(0.5 / math.sqrt(3))
+    assert standard_error([0.0, 1.0]) == pytest.approx(0.5)
     assert standard_error([0.3]) == 0.0 and math.isnan(standard_error([]))
+
+
+def test_of_nothing_there_is_no_mean_and_of_one_problem_no_spread() -> None:
+    assert math.isnan(paired_difference([], []).mean) and math.isnan(clustered_mean([]).low)
+    assert clustered_mean([[0.25]]) == Estimate(0.25, 0.25, 0.25)
+
+
+@pytest.mark.parametrize(("correct", "total"), [(0, 0), (3, 2), (-1, 2)])
+def test_wilson_refuses_what_cannot_be(correct: int, total: int) -> None:
+    with pytest.raises(ValueError, match=f"{correct} correct of {total} samples is not possible"):
+        wilson(correct, total)
 
 
 def test_slices_by_a_tag() -> None:
