@@ -38,10 +38,17 @@ class Chooser:
         self._walk_of[problem_id].observe(problem_id, scores)
 
     @property
-    def left_out(self) -> dict[str, int]:
-        """How many problems are too easy, and too hard, by what is known now."""
+    def figures(self) -> dict[str, int]:
+        """Metrics: how many problems are left out by what is known now, and of how many sources all are. {} without a
+        curriculum."""
         rates = [walk.rates for walk in self._walks if walk.rates]
-        return {"too_easy": sum(len(r.too_easy) for r in rates), "too_hard": sum(len(r.too_hard) for r in rates)}
+        if not rates:
+            return {}
+        return {
+            "curriculum/too_easy": sum(len(one.too_easy) for one in rates),
+            "curriculum/too_hard": sum(len(one.too_hard) for one in rates),
+            "curriculum/spent_sources": sum(walk.is_spent for walk in self._walks),
+        }
 
     def state(self) -> dict[str, Any]:
         """All that decides what comes next, as a JSON value."""
@@ -56,7 +63,7 @@ class Chooser:
     def _next(self) -> Problem:
         live = [place for place, walk in enumerate(self._walks) if not walk.is_spent]
         if not live:
-            easy, hard = self.left_out.values()
+            easy, hard = self.figures["curriculum/too_easy"], self.figures["curriculum/too_hard"]
             raise NothingLeft(f"curriculum: no problem is left to learn from: {easy} are too easy, {hard} too hard")
         if live != list(self._taken):
             self._taken = dict.fromkeys(live, 0)

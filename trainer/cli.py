@@ -52,24 +52,26 @@ class Failure(Exception):
 def _train(arguments: argparse.Namespace) -> int:
     import benchmarks
     from trainer.config import read_config
+    from trainer.mixture import load_mixture
     from trainer.record import RunDirectory
     from verifiers import Router
 
     config, text = read_config(arguments.recipe, arguments.overrides)
-    problems = benchmarks.load(config.data)
+    problems = load_mixture(config.data).problems
     held_out = benchmarks.load(config.eval.data) if config.eval else None
     with Router(config.sandbox) as router:
-        router.check([*problems.problems, *(held_out.problems if held_out else [])])
+        router.check([*problems, *(held_out.problems if held_out else [])])
         with RunDirectory.open(RUNS, config, text) as run:
             router.start()
             run.event("sandbox", description=router.sandbox_description, image=router.sandbox_image)
             print(f"run: {run.path}   sandbox: {router.sandbox_description}", flush=True)
             from trainer.canary import WeightMismatch
+            from trainer.chooser import NothingLeft
             from trainer.loop import RunStopped, train
 
             try:
                 train(config, run, router, _make_sampler(config))
-            except (RunStopped, WeightMismatch) as error:
+            except (NothingLeft, RunStopped, WeightMismatch) as error:
                 run.event("stop", reason=str(error))
                 raise Failure(FOUND_FAILURES, f"stopped: {error}") from error
             finally:
@@ -83,11 +85,12 @@ def _plan(arguments: argparse.Namespace) -> int:
 
     import benchmarks
     from trainer.config import read_config
+    from trainer.mixture import load_mixture
 
     if arguments.json and not arguments.json.absolute().parent.is_dir():
         raise Failure(USER_MISTAKE, f"{arguments.json}: there is no folder {arguments.json.parent} to write it to")
     config, text = read_config(arguments.recipe, arguments.overrides)
-    data = benchmarks.load(config.data)
+    data = load_mixture(config.data)
     held_out = benchmarks.load(config.eval.data) if config.eval else None
     from trainer import plan
     from trainer.disk import write_whole
@@ -252,12 +255,12 @@ def _rejudge(arguments: argparse.Namespace) -> int:
     """Changed verdicts are what was asked for, and no failure; completions that cannot be judged are one."""
     if arguments.name or arguments.file:
         raise Failure(USER_MISTAKE, f"verify: give --run or {'--file' if arguments.file else 'a NAME'}, and not both")
-    import benchmarks
     from trainer import rejudge
+    from trainer.mixture import load_mixture
     from verifiers import Router
 
     run = rejudge.StoredRun(arguments.run_directory, step=arguments.step)
-    data = benchmarks.load(run.config.data)
+    data = load_mixture(run.config.data)
     chosen: dict[str, Any] = {} if arguments.sandbox == "auto" else {"kind": arguments.sandbox}
     if arguments.jobs:
         chosen["slots"] = min(arguments.jobs, len(os.sched_getaffinity(0)))  # a box takes a core
@@ -265,7 +268,7 @@ def _rejudge(arguments: argparse.Namespace) -> int:
     with Router(run.config.sandbox.model_copy(update=chosen)) as router:
         problems = rejudge.change_specs(data.problems, arguments.overrides, router)
         router.start()
-        _say(f"{run.path}: {data.name} {data.version}   sandbox: {router.sandbox_description}")
+        _say(f"{run.path}: {data.description}   sandbox: {router.sandbox_description}")
         judged = comparison.take_in(rejudge.rejudge(run.completions(), problems, router))
         with rejudge.writing(arguments.out) as write:
             for number, one in enumerate(judged, start=1):

@@ -356,14 +356,21 @@ class RunConfig(Table):
     micro_batch_tokens: int = Field(16384, ge=16)
     """Tokens, padding included, in one forward and backward pass; bounds memory, changes no result."""
     max_prompt_tokens: int = Field(1024, ge=1)
-    """Longer prompts are left out, and counted."""
+    """Longer prompts are counted by length, and left out or refused."""
+    long_prompts: Literal["drop", "refuse"] = "drop"
+    """refuse: the run does not start with one that is too long."""
     max_unjudged: float = Field(0.1, ge=0, le=1)
     """The run stops when a larger share of a step's completions could not be judged."""
     weight_tolerance: float | None = Field(None, gt=0)
     """The run stops when, after a weight update, the sampler's log-probs on fixed tokens differ more than this from the
     policy's (mean absolute difference). Default: 1e-4 for float32, 2e-2 for bfloat16."""
     model: ModelConfig
-    data: ProblemSource
+    data: DataSources
+    curriculum: Curriculum | None = None
+    """Without the table, every problem comes once in each epoch."""
+    dynamic: DynamicSampling | None = None
+    """Without the table, a step learns from the problems that it asked for, whether or not their groups have spread."""
+    shaping: Shaping = Shaping()
     sft: tuple[SupervisedStage, ...] = ()
     """Supervised stages before reinforcement learning, in order."""
     sampling: Sampling = Sampling()
@@ -396,6 +403,33 @@ class RunConfig(Table):
                 )
         if fresh and not self.sft:
             raise ValueError("model.fresh: a model from nothing needs at least one [[sft]] stage to learn from")
+        return self
+
+    @model_validator(mode="after")
+    def _can_be_measured(self) -> RunConfig:
+        if self.curriculum and self.curriculum.visits * self.sampling.group < self.curriculum.completions:
+            raise ValueError(
+                f"curriculum.completions: {self.curriculum.visits} visits x sampling.group = {self.sampling.group} "
+                f"never make {self.curriculum.completions} completions: no pass rate would ever be known"
+            )
+        limit = self.shaping.length_limit or self.sampling.max_new_tokens
+        if limit > self.sampling.max_new_tokens:
+            raise ValueError(
+                f"shaping.length_limit: {limit} is above sampling.max_new_tokens = {self.sampling.max_new_tokens}: no "
+                f"completion gets there"
+            )
+        if self.shaping.length_cache and self.shaping.length_cache > limit:
+            raise ValueError(
+                f"shaping.length_cache: {self.shaping.length_cache} is above the limit of {limit} tokens: completions "
+                f"of any length would be punished"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _sources_differ(self) -> RunConfig:
+        for place, source in enumerate(self.data):
+            if any(source.model_copy(update={"weight": other.weight}) == other for other in self.data[:place]):
+                raise ValueError(f"data.{place}: the same problems as in a table before it: raise that one's weight")
         return self
 
     @property

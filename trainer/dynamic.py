@@ -3,39 +3,39 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 
+from trainer.rollout import Rollout
 from trainer.types import Group
 
 
-@dataclass(frozen=True, slots=True)
-class Filled:
-    """The groups of one step; all have been sampled and judged."""
-
-    kept: Sequence[Group]
-    """To learn from: at most as many as were wanted, in the order in which they were sampled."""
-    dropped: Sequence[Group]
-    """The others: without spread, or beyond what was wanted. They are recorded, and nothing is learned from them."""
-    rounds: int
-
-
-def fill(sample: Callable[[int], Sequence[Group]], *, wanted: int, max_rounds: int) -> Filled:
-    """Call `sample(number of problems)` until `wanted` groups have spread (DAPO, arXiv 2503.14476, sec. 3.2, eq. 11).
+def fill(sample: Callable[[int, int], Rollout], *, wanted: int, max_rounds: int) -> Rollout:
+    """Call `sample(problems, round)` until `wanted` groups have spread (DAPO, arXiv 2503.14476, sec. 3.2, eq. 11).
 
     The first round asks for `wanted`; a further one for as many as should be enough by the share that has had spread so
     far, and together they never ask for more than `wanted * max_rounds`. Groups with spread beyond those wanted are
     dropped as well: kept for the next step, they would come from a policy that is no longer the present one.
     """
-    useful: list[Group] = []
-    rest: list[Group] = []
-    rounds, count = 0, wanted
-    while count and rounds < max_rounds:
-        rounds += 1
-        for group in sample(count):
-            (useful if has_spread(group) and len(useful) < wanted else rest).append(group)
-        count = next_count(wanted, len(useful), len(useful) + len(rest), limit=wanted * max_rounds)
-    return Filled(useful, rest, rounds)
+    rounds: list[Rollout] = []
+    kept: list[Group] = []
+    dropped: list[Group] = []
+    count = wanted
+    while count and len(rounds) < max_rounds:
+        rounds.append(sample(count, len(rounds)))
+        for group in rounds[-1].groups:
+            (kept if has_spread(group) and len(kept) < wanted else dropped).append(group)
+        count = next_count(wanted, len(kept), len(kept) + len(dropped), limit=wanted * max_rounds)
+    return Rollout(
+        kept,
+        sample_seconds=sum(one.sample_seconds for one in rounds),
+        judge_seconds=sum(one.judge_seconds for one in rounds),
+        dropped=dropped,
+        figures={
+            "dynamic/rounds": len(rounds),
+            "dynamic/dropped_groups": len(dropped),
+            "dynamic/missing_groups": wanted - len(kept),
+        },
+    )
 
 
 def next_count(wanted: int, useful: int, sampled: int, *, limit: int) -> int:

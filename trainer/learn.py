@@ -11,6 +11,7 @@ from trainer.batch import Row
 from trainer.config import RunConfig
 from trainer.objective import advantages_of, divergence_of, importance_of, less_divergence, totals_of, weights_of
 from trainer.policy import Policy, UpdateStats
+from trainer.shaping import is_learned_from
 from trainer.types import Group
 from trainer.world import World
 
@@ -26,6 +27,11 @@ class Learned:
     """One for each optimizer step; none when no group had a spread of rewards."""
     mismatch: dict[str, float]
     """How far the trainer was from the sampler, where that was corrected for: metrics."""
+
+    def and_dropped(self, rewards: Sequence[Sequence[float]]) -> Learned:
+        """With groups after these that nothing was learned from: their advantages are 0."""
+        zeros = [[0.0] * len(part) for part in rewards]
+        return replace(self, rewards=[*self.rewards, *rewards], advantages=[*self.advantages, *zeros])
 
 
 class Learner:
@@ -45,11 +51,14 @@ class Learner:
         rows, rewards = self._referred(rows, rewards)
         advantages = advantages_of(rewards, mode=self._method.advantage)
         lengths = [
-            [0 if math.isnan(reward) else len(row.completion) for row, reward in zip(part, values, strict=True)]
-            for part, values in zip(rows, rewards, strict=True)
+            [
+                0 if math.isnan(reward) or not is_learned_from(made, self._config.shaping) else len(made.token_ids)
+                for made, reward in zip(group.completions, values, strict=True)
+            ]
+            for group, values in zip(groups, rewards, strict=True)
         ]
         updates = []
-        size = -(-len(groups) // self._config.minibatches)
+        size = max(1, -(-len(groups) // self._config.minibatches))
         for start in range(0, len(groups), size):
             part = slice(start, start + size)
             updates += self._update(rows[part], advantages[part], lengths[part], step)

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import functools
 import math
-import random
 import time
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
-import benchmarks
 from trainer import checkpoint
 from trainer.canary import Canary
+from trainer.chooser import Chooser
 from trainer.config import RunConfig
+from trainer.dynamic import fill
 from trainer.learn import Learned, Learner
+from trainer.mixture import load_mixture
 from trainer.policy import Policy
 from trainer.record import RunDirectory
 from trainer.rollout import Judge, Rollout, roll_out
 from trainer.sampler import Draw, Sampler
 from trainer.session import MakeSampler, Session
+from trainer.shaping import rewards_of
 from trainer.types import Group
 from trainer.world import World
 from verifiers import Problem
@@ -31,12 +33,15 @@ class RunStopped(RuntimeError):
 
 def train(config: RunConfig, run: RunDirectory, judge: Judge, make_sampler: MakeSampler) -> dict[str, Any]:
     """Do all that is left of a run; returns its summary, which is also written to the run directory."""
-    data = benchmarks.load(config.data)
+    mixture = load_mixture(config.data)
     with Session(config, run, judge, make_sampler) as session:
         session.supervise()
-        problems = session.usable(data.problems)
+        usable = session.usable(mixture)
+        chooser = Chooser(usable, seed=config.seed, curriculum=config.curriculum)
+        if (state := session.carry("chooser", chooser.state)) is not None:
+            chooser.restore(state)
         policy, sampler = session.policy, session.sampler
-        canary = _canary(config, policy, sampler, problems)
+        canary = _canary(config, policy, sampler, usable.problems)
         canary.compare_weights()
         optimizer = policy.begin(config.optim, steps=config.steps)
         if session.progress.step:
@@ -44,12 +49,13 @@ def train(config: RunConfig, run: RunDirectory, judge: Judge, make_sampler: Make
         learner = Learner(config, policy, session.reference(), World.of_this_process())
         for step in range(session.progress.step, config.steps):
             started = time.monotonic()
-            chosen = take(problems, step, config.problems, seed=config.seed)
-            rollout = sample(config, policy, sampler, judge, chosen, step)
-            refuse_unjudged(config, rollout.groups)
-            canary.compare_samples(rollout.groups)
+            rollout = sample(config, policy, sampler, judge, chooser, step)
+            refuse_unjudged(config, rollout.sampled)
+            canary.compare_samples(rollout.sampled)
             sampled = time.monotonic()
-            learned = learner.learn(rollout.groups, [group.scores for group in rollout.groups], step)
+            rewards = rewards_of(rollout.sampled, config.shaping, max_new_tokens=config.sampling.max_new_tokens)
+            kept = len(rollout.groups)
+            learned = learner.learn(rollout.groups, rewards[:kept], step).and_dropped(rewards[kept:])
             refuse_not_finite(learned, step)
             updated = time.monotonic()
             sampler.load(policy)
@@ -71,31 +77,25 @@ def _canary(config: RunConfig, policy: Policy, sampler: Sampler, problems: Seque
     )
 
 
-def take(problems: Sequence[Problem], step: int, count: int, *, seed: int) -> list[Problem]:
-    """The problems of one step: epoch after epoch, each in an order of its own, decided by seed and step alone."""
-    chosen = []
-    for position in range(step * count, (step + 1) * count):
-        epoch, index = divmod(position, len(problems))
-        chosen.append(problems[_order(len(problems), seed, epoch)[index]])
-    return chosen
+def sample(config: RunConfig, policy: Policy, sampler: Sampler, judge: Judge, chooser: Chooser, step: int) -> Rollout:
+    """The groups of one step, in one round or, with dynamic sampling, in as many as it takes."""
 
+    def ask(count: int, number: int) -> Rollout:
+        problems = chooser.take(count)
+        prompts = [policy.codec.encode_prompt(problem.prompt) for problem in problems]
+        draw = Draw(
+            count=config.sampling.group,
+            max_new_tokens=config.sampling.max_new_tokens,
+            temperature=config.sampling.temperature,
+            seed=config.seed * 1_000_003 + step + number * 10**9,  # a problem that comes again has other completions
+        )
+        return roll_out(problems, prompts, sampler, judge, draw)
 
-@functools.lru_cache(maxsize=2)
-def _order(count: int, seed: int, epoch: int) -> list[int]:
-    return random.Random(f"{seed}/{epoch}").sample(range(count), count)
-
-
-def sample(
-    config: RunConfig, policy: Policy, sampler: Sampler, judge: Judge, problems: Sequence[Problem], step: int
-) -> Rollout:
-    prompts = [policy.codec.encode_prompt(problem.prompt) for problem in problems]
-    draw = Draw(
-        count=config.sampling.group,
-        max_new_tokens=config.sampling.max_new_tokens,
-        temperature=config.sampling.temperature,
-        seed=config.seed * 1_000_003 + step,
-    )
-    return roll_out(problems, prompts, sampler, judge, draw)
+    dynamic = config.dynamic
+    rollout = fill(ask, wanted=config.problems, max_rounds=dynamic.max_rounds) if dynamic else ask(config.problems, 0)
+    for group in rollout.sampled:
+        chooser.observe(group.problem.id, group.scores)
+    return replace(rollout, figures={**rollout.figures, **chooser.figures})
 
 
 def refuse_unjudged(config: RunConfig, groups: Sequence[Group]) -> None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import benchmarks
-from benchmarks import ProblemError
 from trainer.config import DataSource
 from verifiers import Problem
 
@@ -39,14 +38,6 @@ class Mixture:
     @property
     def description(self) -> str:
         return " + ".join(f"{source.name} {source.version}" for source in self.sources)
-
-    def only(self, wanted: Callable[[Problem], bool]) -> Mixture:
-        """The same sources with these of their problems; raises `ProblemError` if one is left with none."""
-        parts = [replace(source, problems=tuple(filter(wanted, source.problems))) for source in self.sources]
-        for part in parts:
-            if not part.problems:
-                raise ProblemError(f"data: none of the problems of {part.name} can be used")
-        return Mixture(tuple(parts))
 
 
 def load_mixture(data: Sequence[DataSource]) -> Mixture:

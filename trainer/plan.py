@@ -24,11 +24,13 @@ import benchmarks
 from benchmarks import ProblemError, ProblemSet
 from sandbox import Pool, SandboxConfig, SandboxUnavailable, SlotsError
 from trainer import fresh, memory, probe
+from trainer.chooser import Chooser
 from trainer.config import RunConfig, SupervisedStage
 from trainer.kernels.backend import uses_triton
-from trainer.loop import take
 from trainer.memory import Device, SamplerMemory, Shape, UpdateMemory
+from trainer.mixture import Mixture
 from trainer.probe import Speed
+from trainer.prompts import describe_long, without_long
 from trainer.record import refuse_other_settings
 from trainer.sampler import check_context
 from trainer.session import MakeSampler
@@ -84,6 +86,9 @@ class Step:
     problems: int
     group: int
     sequences: int
+    """To learn from."""
+    sampled: int
+    """At most: dynamic sampling may take more to find them."""
     prompt_tokens: int
     """Each sequence's own, at the mean length."""
     completion_tokens: int
@@ -93,10 +98,25 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceShare:
+    """One of the problem sets that are mixed."""
+
+    name: str
+    problems: int
+    """That can be used."""
+    share: float
+    """Of the problems asked for."""
+    epochs: float
+    """At least, in the whole run: problems that a curriculum leaves out are passed over, and further rounds of dynamic
+    sampling ask for more."""
+
+
+@dataclass(frozen=True, slots=True)
 class Totals:
     """The whole run."""
 
     epochs: float
+    """Of all sources together."""
     updates: int
     sequences: int
     completion_tokens: int
@@ -139,7 +159,8 @@ class Forecast:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """Seconds at most, with every completion at full length; judging, which runs beside sampling, is not in it."""
+    """Seconds at most, with every completion at full length and one round of sampling a step; judging, which runs
+    beside sampling, is not in it."""
 
     step: float
     sampling: float
@@ -158,6 +179,7 @@ class Plan:
     context: int
     prompts: Prompts
     step: Step
+    sources: Sequence[SourceShare]
     totals: Totals
     forecast: Forecast
     disk: Disk
@@ -181,7 +203,7 @@ class Plan:
 
 
 def make(
-    config: RunConfig, data: ProblemSet, held_out: ProblemSet | None, settings: Sequence[Setting], runs: Path
+    config: RunConfig, data: Mixture, held_out: ProblemSet | None, settings: Sequence[Setting], runs: Path
 ) -> Plan:
     """Look at everything that can be looked at without loading weights and without writing anything.
 
@@ -192,16 +214,18 @@ def make(
     stages = {stage.name: benchmarks.load(stage.data) for stage in config.sft}
     tokenizer_texts = texts(stages[config.sft[0].name]) if config.model.fresh else []
     model = _model(config, tokenizer_texts)
-    lengths = [len(model.codec.encode_prompt(problem.prompt)) for problem in data.problems]
-    prompts = _prompts(config, model, lengths, held_out)
+    lengths = {problem.id: len(model.codec.encode_prompt(problem.prompt)) for problem in data.problems}
+    prompts = _prompts(config, model, list(lengths.values()), held_out)
     step = _step(config, prompts)
     totals = _totals(config, model, prompts, stages, held_out)
+    first: Sequence[Problem] = ()
+    sources: Sequence[SourceShare] = ()
     with found.taking():
-        if not lengths or prompts.too_long == prompts.total:
-            raise ProblemError(
-                f"data: every prompt has more than max_prompt_tokens = {config.max_prompt_tokens}; the shortest has "
-                f"{min(lengths)}"
-            )
+        describe_long(list(lengths.values()), config.max_prompt_tokens, config.long_prompts)
+    with found.taking():
+        usable = without_long(data, lengths, config.max_prompt_tokens)
+        first = Chooser(usable, seed=config.seed, curriculum=config.curriculum).take(config.problems)
+        sources = _shares(config, usable)
         check_context(model.context, prompts.longest, config.sampling.max_new_tokens)
     for name, problems in stages.items():
         with found.taking():
@@ -216,9 +240,7 @@ def make(
     path = runs / config.name
     with found.taking():
         _check_directory(path, config)
-    disk = _disk(config, forecast.update, prompts, path, found)
-    usable = [problem for problem, n in zip(data.problems, lengths, strict=True) if n <= config.max_prompt_tokens]
-    first = take(usable, 0, config.problems, seed=config.seed) if usable else []
+    disk = _disk(config, forecast.update, prompts, step, path, found)
     return Plan(
         name=config.name,
         run_directory=str(path),
@@ -227,6 +249,7 @@ def make(
         context=model.context,
         prompts=prompts,
         step=step,
+        sources=sources,
         totals=totals,
         forecast=forecast,
         disk=disk,
@@ -285,7 +308,13 @@ def page(plan: Plan) -> list[str]:
         *textwrap.wrap(f"at their defaults: {', '.join(same)}", 118, initial_indent="    ", subsequent_indent="    "),
         "",
         "a step",
-        f"  {step.problems} problems x {step.group} completions = {step.sequences:,} sequences",
+        f"  {step.problems} problems x {step.group} completions = {step.sequences:,} sequences"
+        + f"; up to {step.sampled:,} are sampled to find groups with spread" * (step.sampled > step.sequences),
+        *(
+            f"  {one.share:.1%} of the problems from {one.name}: {one.problems:,} problems, {one.epochs:.2f} epochs"
+            for one in plan.sources
+            if len(plan.sources) > 1
+        ),
         f"  prompts: mean {prompts.mean:.1f} tokens, longest {prompts.longest}, of {prompts.total:,}{too_long}"
         + unseen * bool(prompts.held_out_too_long),
         f"  tokens: {step.prompt_tokens:,} of prompts + at most {step.completion_tokens:,} of completions",
@@ -401,12 +430,21 @@ def _step(config: RunConfig, prompts: Prompts) -> Step:
         problems=config.problems,
         group=config.sampling.group,
         sequences=sequences,
+        sampled=sequences * (config.dynamic.max_rounds if config.dynamic else 1),
         prompt_tokens=round(sequences * prompts.mean),
         completion_tokens=sequences * new_tokens,
         updates=config.minibatches,
         sequences_per_update=sequences // config.minibatches,
         micro_batches_per_update=math.ceil(sequences // config.minibatches / rows),
     )
+
+
+def _shares(config: RunConfig, usable: Mixture) -> list[SourceShare]:
+    total, asked = sum(source.weight for source in usable.sources), config.steps * config.problems
+    return [
+        SourceShare(s.name, len(s.problems), s.weight / total, asked * s.weight / total / len(s.problems))
+        for s in usable.sources
+    ]
 
 
 def _totals(
@@ -572,13 +610,13 @@ def _check_directory(path: Path, config: RunConfig) -> None:
             raise ConfigError(f"{path}: another process is training this run; give this one another name") from None
 
 
-def _disk(config: RunConfig, update: UpdateMemory, prompts: Prompts, path: Path, found: _Findings) -> Disk:
+def _disk(config: RunConfig, update: UpdateMemory, prompts: Prompts, step: Step, path: Path, found: _Findings) -> Disk:
     """Start and stages stay, without an optimizer; of the steps' those to be kept, and one more while it is written."""
     stay = 1 + len(config.sft)
     kept = config.checkpoints.keep + config.checkpoints.best
     numbered = min(kept + 1, math.ceil(config.steps / config.checkpoints.every))
     checkpoints = (stay + numbered) * update.weights + numbered * update.optimizer
-    tokens = config.steps * config.completions * (prompts.mean + config.sampling.max_new_tokens)
+    tokens = config.steps * step.sampled * (prompts.mean + config.sampling.max_new_tokens)
     there = 0 if (path / "summary.json").exists() else _bytes_in(path)
     place = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
     free = shutil.disk_usage(place).free
@@ -595,7 +633,7 @@ def _bytes_in(path: Path) -> int:
     return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
 
 
-def _by_verifier(data: ProblemSet, held_out: ProblemSet | None) -> dict[str, dict[str, int]]:
+def _by_verifier(data: Mixture, held_out: ProblemSet | None) -> dict[str, dict[str, int]]:
     def count(problems: Sequence[Problem]) -> Counter[str]:
         return Counter(problem.verifier for problem in problems)
 
@@ -619,6 +657,9 @@ def _settings(model: BaseModel, given: Any, overrides: Sequence[str], prefix: st
             yield from _settings(value, given.get(name), overrides, f"{where}.")
         elif isinstance(value, tuple) and value and isinstance(value[0], BaseModel):
             tables = given.get(name) or []
+            if isinstance(tables, Mapping):  # one table may stand for a list of one
+                yield from _settings(value[0], tables, overrides, f"{where}.")
+                continue
             for index, table in enumerate(value):
                 inner = tables[index] if index < len(tables) else None
                 yield from _settings(table, inner, overrides, f"{where}.{index}.")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Literal
 
 from benchmarks import ProblemError
+from trainer.mixture import Mixture
 
 
 def count_long(lengths: Sequence[int], limit: int) -> dict[str, int]:
@@ -15,18 +17,11 @@ def count_long(lengths: Sequence[int], limit: int) -> dict[str, int]:
     return {f"{(limit << (n - 1)) + 1}-{limit << n}": doublings[n] for n in sorted(doublings)}
 
 
-def check_lengths(lengths: Sequence[int], limit: int, long_prompts: Literal["drop", "refuse"]) -> str:
-    """One line that says how many prompts are too long, "" if none is; lengths in tokens.
-
-    Raises `ProblemError` if they are to be refused, or if no other is left.
-    """
+def describe_long(lengths: Sequence[int], limit: int, long_prompts: Literal["drop", "refuse"]) -> str:
+    """One line that says how many prompts are too long, "" if none is; raises `ProblemError` if they are refused."""
     buckets = count_long(lengths, limit)
     if not buckets:
         return ""
-    if sum(buckets.values()) == len(lengths):
-        raise ProblemError(
-            f"data: every prompt has more than max_prompt_tokens = {limit}; the shortest has {min(lengths)}"
-        )
     by_length = ", ".join(f"{count} of {bucket}" for bucket, count in buckets.items())
     found = f"{sum(buckets.values())} of {len(lengths)} prompts have more than {limit} tokens"
     if long_prompts == "refuse":
@@ -34,3 +29,18 @@ def check_lengths(lengths: Sequence[int], limit: int, long_prompts: Literal["dro
             f'data: {found} ({by_length}): raise max_prompt_tokens, or set long_prompts = "drop" to leave them out'
         )
     return f"{found}: left out ({by_length})"
+
+
+def without_long(mixture: Mixture, lengths: Mapping[str, int], limit: int) -> Mixture:
+    """The problems whose prompts fit, by their ids' lengths; raises `ProblemError` if a source is left with none."""
+    parts = []
+    for source in mixture.sources:
+        fitting = tuple(problem for problem in source.problems if lengths[problem.id] <= limit)
+        if not fitting:
+            shortest = min(lengths[problem.id] for problem in source.problems)
+            raise ProblemError(
+                f"data: every prompt of {source.name} has more than max_prompt_tokens = {limit}; the shortest has "
+                f"{shortest}"
+            )
+        parts.append(replace(source, problems=fitting))
+    return Mixture(tuple(parts))

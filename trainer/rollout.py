@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from trainer.sampler import Draw, Sampler
@@ -26,12 +26,20 @@ class Judge(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Rollout:
-    """Groups in the order of their problems, and where the time went."""
+    """Groups to learn from, in the order of their problems, and where the time went."""
 
     groups: Sequence[Group]
     sample_seconds: float
     judge_seconds: float
     """From the last sampled token to the last verdict: what judging added to the step."""
+    dropped: Sequence[Group] = ()
+    """Sampled and judged as well, and not to be learned from: by dynamic sampling."""
+    figures: Mapping[str, float] = field(default_factory=dict)
+    """Of how the problems were chosen: metrics."""
+
+    @property
+    def sampled(self) -> list[Group]:
+        return [*self.groups, *self.dropped]
 
 
 def roll_out(

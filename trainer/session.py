@@ -10,20 +10,20 @@ from types import TracebackType
 from typing import Any
 
 import benchmarks
-from benchmarks import ProblemError
 from trainer import checkpoint, fresh, report
 from trainer.checkpoint import CheckpointWriter, Progress, State
 from trainer.config import RunConfig, SupervisedStage
 from trainer.disk import WriteFailed
 from trainer.evaluate import Evaluated, evaluate, subset
 from trainer.learn import Learned
+from trainer.mixture import Mixture
 from trainer.policy import Policy
+from trainer.prompts import count_long, describe_long, without_long
 from trainer.record import RunDirectory
 from trainer.rollout import Judge, Rollout
 from trainer.sampler import Draw, Sampler, check_context
 from trainer.supervise import supervise, texts
 from trainer.types import Group
-from verifiers import Problem
 
 MakeSampler = Callable[[Policy, Path], Sampler]
 """Opens a sampler on a model folder that has this policy's weights."""
@@ -111,19 +111,18 @@ class Session:
         start = self.config.sft[-1].name if self.config.sft else "start"
         return Policy.load(str(self.run.checkpoints / start), dtype=self.config.model.dtype)
 
-    def usable(self, problems: Sequence[Problem]) -> list[Problem]:
-        """The problems whose prompts are not too long; how many are, is said."""
+    def usable(self, mixture: Mixture) -> Mixture:
+        """The problems whose prompts are not too long; how many are, is said. Raises `ProblemError` if they may not be,
+        and `ConfigError` if the longest leaves no room for a completion."""
         limit = self.config.max_prompt_tokens
-        lengths = [len(self.policy.codec.encode_prompt(problem.prompt)) for problem in problems]
-        fitting = [length for length in lengths if length <= limit]
-        if len(fitting) < len(lengths):
-            report.say(
-                f"{len(lengths) - len(fitting)} of {len(lengths)} prompts have more than {limit} tokens: left out"
-            )
-        if not fitting:
-            raise ProblemError(f"data: every prompt has more than max_prompt_tokens = {limit}")
-        check_context(self.policy.context, max(fitting), self.config.sampling.max_new_tokens)
-        return [problem for problem, length in zip(problems, lengths, strict=True) if length <= limit]
+        lengths = {p.id: len(self.policy.codec.encode_prompt(p.prompt)) for p in mixture.problems}
+        if line := describe_long(list(lengths.values()), limit, self.config.long_prompts):
+            report.say(line)
+            self.run.event("long_prompts", limit=limit, buckets=count_long(list(lengths.values()), limit))
+        fitting = without_long(mixture, lengths, limit)
+        longest = max(lengths[problem.id] for problem in fitting.problems)
+        check_context(self.policy.context, longest, self.config.sampling.max_new_tokens)
+        return fitting
 
     def record(
         self,
@@ -134,10 +133,15 @@ class Session:
     ) -> None:
         """Write down one step; save and evaluate when it is time to."""
         done, evaluation = step + 1, self.config.eval
+        if self.config.dynamic and len(rollout.groups) < self.config.problems:
+            report.say(
+                f"step {done}: only {len(rollout.groups)} of {self.config.problems} groups to learn from: dynamic "
+                f"sampling found no more with spread among {len(rollout.sampled)}"
+            )
         times = {"sample": rollout.sample_seconds, "judge": rollout.judge_seconds, **times}
-        values = report.metrics(rollout.groups, learned, times)
-        prompts = [self.policy.tokenizer.decode(group.completions[0].prompt_ids) for group in rollout.groups]
-        self.run.rollouts(step, rollout.groups, learned.rewards, learned.advantages, prompts)
+        values = {**report.metrics(rollout.sampled, learned, times), **rollout.figures}
+        prompts = [self.policy.tokenizer.decode(group.completions[0].prompt_ids) for group in rollout.sampled]
+        self.run.rollouts(step, rollout.sampled, learned.rewards, learned.advantages, prompts)
         if evaluation and evaluation.every and done % evaluation.every == 0 and done < self.config.steps:
             values |= self._evaluate_briefly(done)
         self.run.metrics(step, values)

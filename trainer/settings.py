@@ -27,7 +27,7 @@ def validated(model: type[T], where: str, values: dict[str, Any], overrides: Seq
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        raise ConfigError(_one_line(where, error, model)) from None
+        raise ConfigError(_one_line(where, error, model, values)) from None
 
 
 def set_value(values: dict[str, Any], override: str) -> None:
@@ -50,11 +50,12 @@ def set_value(values: dict[str, Any], override: str) -> None:
     place[last] = value
 
 
-def _one_line(file: str, error: ValidationError, model: type[BaseModel]) -> str:
+def _one_line(file: str, error: ValidationError, model: type[BaseModel], values: dict[str, Any]) -> str:
     first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"]) or "the file"
+    place = _as_written(first["loc"], values)
+    where = ".".join(place) or "the file"
     if first["type"] == "extra_forbidden":
-        *table, name = (str(part) for part in first["loc"])
+        *table, name = place
         fields = _fields(model, table)
         close = difflib.get_close_matches(name, fields, n=1)
         hint = f"; did you mean {close[0]}?" if close else ""
@@ -65,6 +66,20 @@ def _one_line(file: str, error: ValidationError, model: type[BaseModel]) -> str:
     if first["type"] == "value_error":
         return f"{file}: {where}: {message}" if first["loc"] else f"{file}: {message}"
     return f"{file}: {where}: {message}; found {first['input']!r}"
+
+
+def _as_written(place: Sequence[int | str], values: Any) -> list[str]:
+    """Without the number of an entry where one table stands for a list of one."""
+    parts = []
+    for part in place:
+        if isinstance(part, int) and isinstance(values, dict):
+            continue
+        parts.append(str(part))
+        if isinstance(values, dict):
+            values = values.get(part)
+        elif isinstance(values, list) and isinstance(part, int):
+            values = values[part]
+    return parts
 
 
 def _fields(model: type[BaseModel], table: Sequence[str]) -> list[str]:

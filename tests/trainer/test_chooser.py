@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import ProblemError
 from trainer.chooser import Chooser, NothingLeft
 from trainer.config import Curriculum, DataSource
 from trainer.curriculum import PassRates
@@ -117,13 +116,6 @@ def test_ids_stay_as_they_are_unless_they_clash(tmp_path: Path) -> None:
     assert [one.name for one in clashing.sources] == ["a", "b", "a-2"]
 
 
-def test_a_source_that_is_left_with_no_problem_is_refused_by_name() -> None:
-    mixture = Mixture((source("a", 2), source("b", 2)))
-    assert ids(mixture.only(lambda problem: problem.id != "a0").problems) == ["a1", "b0", "b1"]
-    with pytest.raises(ProblemError, match="none of the problems of b can be used"):
-        mixture.only(lambda problem: problem.id.startswith("a"))
-
-
 # ---- curriculum
 
 
@@ -184,7 +176,7 @@ def test_a_problem_that_became_easy_is_not_asked_for_again() -> None:
     first = ids(chosen.take(4))
     chosen.observe(first[1], [1.0, 1.0])
     chosen.observe(first[2], [1.0, 0.5])  # 0.75
-    assert chosen.left_out == {"too_easy": 1, "too_hard": 0}
+    assert chosen.figures == {"curriculum/too_easy": 1, "curriculum/too_hard": 0, "curriculum/spent_sources": 0}
     later = ids(chosen.take(9))
     assert Counter(later) == {name: 3 for name in first if name != first[1]}
 
@@ -212,6 +204,7 @@ def test_a_source_that_ran_out_leaves_its_share_to_the_others_by_weight() -> Non
     chosen.observe("a0", [1.0])
     chosen.observe("a1", [1.0])
     assert Counter(name[0] for name in ids(chosen.take(30))) == {"b": 20, "c": 10}
+    assert chosen.figures["curriculum/spent_sources"] == 1
 
 
 # ---- resuming
@@ -236,9 +229,9 @@ def test_a_restored_chooser_goes_on_as_the_one_that_was_never_interrupted() -> N
         stored = json.dumps(interrupted.state())
         interrupted = chooser(*sources, curriculum=curriculum)
         interrupted.restore(json.loads(stored))
-        assert interrupted.left_out == going.left_out
+        assert interrupted.figures == going.figures
     assert json.dumps(going.state()) == json.dumps(interrupted.state())
-    assert sum(going.left_out.values()) > 0, "nothing was left out: the test showed nothing"
+    assert sum(going.figures.values()) > 0, "nothing was left out: the test showed nothing"
 
 
 def test_a_source_that_has_changed_is_refused() -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from trainer.config import read_config, recipes
+from trainer.config import RunConfig, read_config, recipes
 from trainer.eval_config import read_eval
 from trainer.settings import ConfigError
 
@@ -25,7 +25,7 @@ def written(folder: Path, text: str) -> str:
 
 def test_a_file_names_its_run_and_overrides_win(tmp_path: Path) -> None:
     config, text = read_config(written(tmp_path, GOOD), ["optim.lr=3e-6", "data.path=x.jsonl", "sandbox.kind=process"])
-    assert (config.name, config.optim.lr, config.data.path) == ("run", 3e-6, "x.jsonl")
+    assert (config.name, config.optim.lr, config.data[0].path) == ("run", 3e-6, "x.jsonl")
     assert config.sandbox.kind == "process"
     assert text == GOOD
 
@@ -53,6 +53,80 @@ def test_shipped_recipes_are_valid_and_say_what_they_are_in_their_first_line(rec
     ],
 )
 def test_a_mistake_is_one_line(tmp_path: Path, overrides: list[str], message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read_config(written(tmp_path, GOOD), overrides)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+MIXED = """
+steps = 1
+[model]
+path = "some/model"
+[[data]]
+name = "gsm8k"
+weight = 0.7
+[[data]]
+name = "jsonl"
+path = "own.jsonl"
+"""
+
+
+def test_several_tables_of_problems_are_mixed_by_weight(tmp_path: Path) -> None:
+    config, _ = read_config(written(tmp_path, MIXED), ["data.1.weight=0.3"])
+    assert [(source.name, source.weight) for source in config.data] == [("gsm8k", 0.7), ("jsonl", 0.3)]
+    assert RunConfig.model_validate(config.model_dump(mode="json")) == config
+
+
+def test_one_table_of_problems_is_stored_as_one(tmp_path: Path) -> None:
+    config, _ = read_config(written(tmp_path, GOOD))
+    stored = config.model_dump(mode="json")
+    assert stored["data"]["name"] == "jsonl"
+    assert RunConfig.model_validate(stored) == config
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["data.1.nmae=x"], "run.toml: data.1.nmae: no such setting; [data.1] has name,"),
+        (["data.0.weight=0"], "data.0.weight: Input should be greater than 0; found 0"),
+        (["data.0.name=jsonl", "data.0.path=own.jsonl"], "data.1: the same problems as in a table before it"),
+    ],
+)
+def test_a_mistake_in_one_of_several_tables_names_it(tmp_path: Path, overrides: list[str], message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read_config(written(tmp_path, MIXED), overrides)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["data.nmae=x"], "run.toml: data.nmae: no such setting; [data] has name,"),
+        (["data.seed=-1"], "run.toml: data.seed: Input should be greater than or equal to 0; found -1"),
+        (["data=[]"], "run.toml: data: Tuple should have at least 1 item"),
+        (["curriculum.hardest=0.9"], "curriculum: hardest = 0.9 is not below easiest = 0.9: every problem would be"),
+        (["curriculum.readmit_after=2"], "curriculum: readmit_after: without hardest no problem is left out"),
+        (["curriculum.target=0.95"], "curriculum: target = 0.95 is not between hardest and easiest"),
+        (["curriculum.target=0.2", "curriculum.hardest=0.25"], "curriculum: target = 0.2 is not between"),
+        (["curriculum.visits=1", "sampling.group=8"], "1 visits x sampling.group = 8 never make 16 completions"),
+        (["dynamic.max_rounds=0"], "dynamic.max_rounds: Input should be greater than or equal to 1; found 0"),
+        (["shaping.overlong=soft"], 'shaping: overlong = "soft" needs length_cache'),
+        (["shaping.length_cache=64"], 'shaping: length_limit and length_cache do nothing with overlong = "keep"'),
+        (
+            ["shaping.overlong=soft", "shaping.length_cache=64", "shaping.length_limit=2048"],
+            "shaping.length_limit: 2048 is above sampling.max_new_tokens = 1024",
+        ),
+        (
+            ["shaping.overlong=soft", "shaping.length_cache=2000"],
+            "shaping.length_cache: 2000 is above the limit of 1024 tokens",
+        ),
+        (["long_prompts=cut"], "long_prompts: Input should be 'drop' or 'refuse'; found 'cut'"),
+    ],
+)
+def test_what_cannot_work_in_the_data_is_refused_with_the_reason(
+    tmp_path: Path, overrides: list[str], message: str
+) -> None:
     with pytest.raises(ConfigError) as caught:
         read_config(written(tmp_path, GOOD), overrides)
     assert message in str(caught.value)

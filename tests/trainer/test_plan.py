@@ -233,11 +233,29 @@ def test_prompts_that_are_too_long_are_counted(place: Path) -> None:
     assert (plan["prompts"]["total"], plan["prompts"]["too_long"], plan["prompts"]["held_out_too_long"]) == (21, 1, 1)
 
 
+def test_sources_have_their_shares_and_dynamic_sampling_its_rounds(place: Path) -> None:
+    tiny.write_problems(place / "other.jsonl", 10, seed=5)
+    (place / "mixed.toml").write_text(
+        RECIPE.replace("[data]", "[[data]]\nweight = 3").replace(
+            "[[sft]]", '[[data]]\nname = "jsonl"\npath = "other.jsonl"\n[[sft]]'
+        )
+    )
+    plan = planned("mixed.toml", "--no-probe", *PLAIN, "problems=8", "steps=5", "dynamic.max_rounds=4")
+    assert plan["sources"] == [  # 40 problems are asked for: 30 of 20, and 10 of 10
+        {"name": "train", "problems": 20, "share": 0.75, "epochs": 1.5},
+        {"name": "other", "problems": 10, "share": 0.25, "epochs": 1.0},
+    ]
+    assert (plan["step"]["sequences"], plan["step"]["sampled"]) == (8 * 4, 8 * 4 * 4)
+    settings = {one["name"]: one["source"] for one in plan["settings"]}
+    assert (settings["data.0.weight"], settings["data.1.weight"]) == ("file", "default")
+    assert settings["dynamic.max_rounds"] == "override"
+
+
 MISTAKES: Sequence[tuple[str, Sequence[str]]] = [
     ("own.toml: optim.learning_rate: no such setting", ["optim.learning_rate=1"]),
     ("own.toml: sampling.group: Input should be greater than or equal to 2; found 1", ["sampling.group=1"]),
     ("nowhere: no such file", ["data.path=nowhere"]),
-    ("data: every prompt has more than max_prompt_tokens = 1", ["max_prompt_tokens=1"]),
+    ("data: every prompt of train has more than max_prompt_tokens = 1", ["max_prompt_tokens=1"]),
     ("do not fit the model's context of 512", ["sampling.max_new_tokens=500"]),
     (
         "lower micro_batch_tokens to ",
@@ -288,7 +306,7 @@ def test_every_mistake_has_a_line_of_its_own(capsys: pytest.CaptureFixture[str])
     assert ended("own.toml", *PLAIN, "model.fresh.hidden=65536", "model.fresh.layers=20", "max_prompt_tokens=1") == 2
     said = capsys.readouterr()
     prompts, memory_, disk = said.err.splitlines()
-    assert "every prompt has more than max_prompt_tokens = 1" in prompts
+    assert "every prompt of train has more than max_prompt_tokens = 1" in prompts
     assert "train a smaller model" in memory_
     assert "lower checkpoints.keep" in disk
     assert "a step" in said.out, "the page is printed all the same"

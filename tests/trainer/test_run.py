@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import json
 import shutil
-from collections.abc import Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ import tiny
 
 from trainer.canary import WeightMismatch
 from trainer.config import RunConfig
-from trainer.loop import RunStopped, take, train
+from trainer.loop import RunStopped, train
 from trainer.policy import Policy
 from trainer.record import ROLLOUT_SCHEMA, RunDirectory, read_lines
 from trainer.rollout import Judge
@@ -231,16 +230,6 @@ def test_a_model_whose_context_is_too_short_is_refused_before_training(tmp_path:
     config = tiny.config(tmp_path, eval=None, sampling={"sampler": "plain", "group": 4, "max_new_tokens": 250})
     with pytest.raises(ConfigError, match="do not fit the model's context of 256"):
         run(config, tmp_path / "runs")
-
-
-def test_problems_come_epoch_by_epoch_and_from_seed_and_step_alone() -> None:
-    problems: Sequence[Problem] = [Problem(str(n), "", "math", {}) for n in range(7)]
-    steps = [take(problems, step, 3, seed=1) for step in range(7)]
-    flat = [problem.id for step in steps for problem in step]
-    assert sorted(flat[:7]) == sorted(flat[7:14]) == sorted(flat[14:]) == [str(n) for n in range(7)]
-    assert flat[:7] != flat[7:14]
-    assert take(problems, 4, 3, seed=1) == steps[4]
-    assert take(problems, 4, 3, seed=2) != steps[4]
 
 
 def test_leftovers_of_a_crash_are_swept(tmp_path: Path) -> None:

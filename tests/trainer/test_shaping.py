@@ -11,7 +11,9 @@ import pytest
 from benchmarks import ProblemError
 from trainer.config import Shaping
 from trainer.dynamic import fill, has_spread, next_count
-from trainer.prompts import check_lengths, count_long
+from trainer.mixture import Mixture, Source
+from trainer.prompts import count_long, describe_long, without_long
+from trainer.rollout import Rollout
 from trainer.shaping import is_learned_from, overlong_punishment, rewards_of
 from trainer.types import Completion, Group
 from verifiers import Problem, Status, Verdict
@@ -68,15 +70,17 @@ def test_only_masking_leaves_a_completion_that_was_cut_off_out_of_the_loss() -> 
 # ---- dynamic sampling
 
 
-def serve(spreads: Sequence[bool]) -> tuple[Callable[[int], list[Group]], list[int]]:
+def serve(spreads: Sequence[bool]) -> tuple[Callable[[int, int], Rollout], list[int]]:
     """A sampler of groups with and without spread, in this order over and over, and the counts it was asked for."""
     asked: list[int] = []
     stream = enumerate(itertools.cycle(spreads))
 
-    def sample(count: int) -> list[Group]:
+    def sample(count: int, number: int) -> Rollout:
+        assert number == len(asked), "rounds are numbered from 0"
         asked.append(count)
         some = itertools.islice(stream, count)
-        return [group([1.0, 0.0 if is_spread else 1.0], name=f"{number}") for number, is_spread in some]
+        groups = [group([1.0, 0.0 if is_spread else 1.0], name=f"{number}") for number, is_spread in some]
+        return Rollout(groups, sample_seconds=0.5, judge_seconds=0.25)
 
     return sample, asked
 
@@ -97,7 +101,8 @@ def test_what_has_spread() -> None:
 def test_a_batch_full_of_groups_with_spread_takes_one_round() -> None:
     sample, asked = serve([True])
     filled = fill(sample, wanted=4, max_rounds=5)
-    assert (names(filled.kept), filled.dropped, filled.rounds, asked) == (["0", "1", "2", "3"], [], 1, [4])
+    assert (names(filled.groups), filled.dropped, asked) == (["0", "1", "2", "3"], [], [4])
+    assert filled.figures == {"dynamic/rounds": 1, "dynamic/dropped_groups": 0, "dynamic/missing_groups": 0}
 
 
 def test_further_rounds_follow_the_share_kept_so_far_and_surplus_is_dropped() -> None:
@@ -106,27 +111,28 @@ def test_further_rounds_follow_the_share_kept_so_far_and_surplus_is_dropped() ->
     sample, asked = serve([True, False, False, False, True, False, False, False] + [True, False] * 12)
     filled = fill(sample, wanted=8, max_rounds=4)
     assert asked == [8, 24]
-    assert names(filled.kept) == ["0", "4", "8", "10", "12", "14", "16", "18"]
+    assert names(filled.groups) == ["0", "4", "8", "10", "12", "14", "16", "18"]
     assert len(filled.dropped) == 24
     assert sum(has_spread(one) for one in filled.dropped) == 6
-    assert filled.rounds == 2
+    assert filled.figures == {"dynamic/rounds": 2, "dynamic/dropped_groups": 24, "dynamic/missing_groups": 0}
+    assert (filled.sample_seconds, filled.judge_seconds) == (1.0, 0.5)
 
 
 def test_after_the_last_round_there_may_be_fewer_and_never_more_is_asked_for_than_the_rounds_allow() -> None:
     sample, asked = serve([False] * 9 + [True])  # the second round is asked for before anything is known
     filled = fill(sample, wanted=4, max_rounds=3)
     assert asked == [4, 4, 4]
-    assert (names(filled.kept), len(filled.dropped), filled.rounds) == (["9"], 11, 3)
+    assert (names(filled.groups), len(filled.dropped), filled.figures["dynamic/rounds"]) == (["9"], 11, 3)
     sample, asked = serve([True] + [False] * 99)  # 1 of 10: 90 should be enough for the other 9; 40 are allowed
     filled = fill(sample, wanted=10, max_rounds=5)
     assert asked == [10, 40]
-    assert (names(filled.kept), len(filled.dropped), filled.rounds) == (["0"], 49, 2)
+    assert (names(filled.groups), len(filled.dropped), filled.figures["dynamic/rounds"]) == (["0"], 49, 2)
 
 
 def test_one_round_keeps_what_has_spread() -> None:
     sample, asked = serve([True, False])
     filled = fill(sample, wanted=4, max_rounds=1)
-    assert (names(filled.kept), names(filled.dropped), asked) == (["0", "2"], ["1", "3"], [4])
+    assert (names(filled.groups), names(filled.dropped), asked) == (["0", "2"], ["1", "3"], [4])
 
 
 def test_the_number_to_ask_for() -> None:
@@ -154,12 +160,21 @@ def test_long_prompts_are_counted_by_doublings_of_the_limit() -> None:
 
 
 def test_long_prompts_are_dropped_or_refused_in_one_line() -> None:
-    assert check_lengths([10, 80], 80, "refuse") == ""
+    assert describe_long([10, 80], 80, "refuse") == ""
     line = "3 of 5 prompts have more than 80 tokens"
-    assert check_lengths([10, 20, 90, 100, 200], 80, "drop") == f"{line}: left out (2 of 81-160, 1 of 161-320)"
+    assert describe_long([10, 20, 90, 100, 200], 80, "drop") == f"{line}: left out (2 of 81-160, 1 of 161-320)"
     with pytest.raises(
         ProblemError, match=f"data: {line} .2 of 81-160, 1 of 161-320.: raise max_prompt_tokens, or set"
     ):
-        check_lengths([10, 20, 90, 100, 200], 80, "refuse")
-    with pytest.raises(ProblemError, match="every prompt has more than max_prompt_tokens = 80; the shortest has 90"):
-        check_lengths([100, 90], 80, "drop")
+        describe_long([10, 20, 90, 100, 200], 80, "refuse")
+
+
+def test_a_source_that_is_left_with_no_problem_is_refused_by_name() -> None:
+    a, b = (Source(name, "1", 1.0, tuple(Problem(f"{name}{n}", "", "math", {}) for n in range(2))) for name in "ab")
+    lengths = {"a0": 81, "a1": 80, "b0": 7, "b1": 90}
+    fitting = without_long(Mixture((a, b)), lengths, 80)
+    assert [problem.id for problem in fitting.problems] == ["a1", "b0"]
+    with pytest.raises(
+        ProblemError, match="every prompt of a has more than max_prompt_tokens = 79; the shortest has 80"
+    ):
+        without_long(Mixture((a, b)), lengths, 79)
