@@ -302,7 +302,8 @@ class HealthConfig(Table):
     window: int = Field(10, ge=4)
     """Steps."""
     repeat: int = Field(20, ge=1)
-    """A warning that still holds is given again after this many steps, not sooner."""
+    """A warning that still holds is given again after this many steps, not sooner (a run that was paused or stopped for
+    it goes on that long); non_finite at every step."""
     solved: float = Field(0.9, gt=0, le=1)
     """From this score on, low entropy is success and no warning."""
     score_collapse: float = Field(0.5, gt=0, lt=1)

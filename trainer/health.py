@@ -65,7 +65,7 @@ class Health:
     def watch(self, step: int, metrics: Mapping[str, float], pattern: Pattern) -> list[HealthWarning]:
         """Take in a step, each once and in order; returns the warnings that are due, at most one of each name.
 
-        A warning that holds on is due again `repeat` steps after it was given.
+        A warning that holds on is due again `repeat` steps after it was given; non_finite at every step.
         """
         for name, value in {**metrics, **_figures(pattern)}.items():
             if math.isfinite(value) and name.startswith(_WATCHED):
@@ -75,13 +75,15 @@ class Health:
         due = []
         for name, rule in RULES.items():
             action = self._config.action(name)
-            if action == "ignore" or step - self._said.get(name, -math.inf) < self._config.repeat:
-                continue
-            if message := rule(seen):
+            if action != "ignore" and self._may_say(name, step) and (message := rule(seen)):
                 self._said[name] = step
                 due.append(HealthWarning(name, step, message, action))
         self._remember_best(seen)
         return due
+
+    def _may_say(self, name: WarningName, step: int) -> bool:
+        """Not again so soon; but a loss that is no number never passes in silence, also just after a resume."""
+        return name == "non_finite" or step - self._said.get(name, -math.inf) >= self._config.repeat
 
     def _remember_best(self, seen: _Seen) -> None:
         score = seen.series("score/mean")

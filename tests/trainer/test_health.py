@@ -84,9 +84,10 @@ def test_no_warning_on_recorded_runs_that_learned(name: str, window: int) -> Non
     assert not warnings_of(steps, HealthConfig(window=window))
 
 
-def test_no_warning_on_noise() -> None:
-    found = [(seed, warning) for seed in range(30) for warning in warnings_of(noise(seed, steps=200))]
-    assert not found
+@pytest.mark.parametrize("completions", [32, 256])
+def test_no_warning_on_noise(completions: int) -> None:
+    runs = [noise(seed, steps=200, completions=completions) for seed in range(20)]
+    assert not [warning for run in runs for warning in warnings_of(run)]
 
 
 # Faults put into a healthy run from step 30 on; `since` counts from there.
@@ -180,12 +181,12 @@ def test_after_a_resume_at_any_step_the_warnings_are_the_same(name: WarningName,
 def test_a_state_is_not_changed_by_the_health_that_goes_on_from_it() -> None:
     steps = noise(0)
     health = Health(HealthConfig(), held_out=150)
-    for step in steps[:20]:
+    for step in steps[:5]:
         health.watch(*step)
     state = health.state()
     before = json.dumps(state)
     other = Health.from_state(HealthConfig(), state, held_out=150)
-    for step in steps[20:]:
+    for step in steps[5:]:
         other.watch(*step)
         health.watch(*step)
     assert json.dumps(state) == before
@@ -199,10 +200,34 @@ def test_low_entropy_is_no_collapse_once_the_problems_are_solved() -> None:
     assert not warnings_of(broken(solved))
 
 
+def test_shorter_working_is_no_fault_unless_the_score_rose_and_there_was_working_to_lose() -> None:
+    assert not warnings_of(broken(shape(working={"math": 12.0})))
+    terse = [
+        (step, metrics, replace(pattern, working={"math": pattern.working["math"] / 20}))
+        for step, metrics, pattern in broken(both(score_up, shape(working={"math": 12.0})))
+    ]
+    assert not warnings_of(terse)
+
+
+def test_a_step_that_lacks_a_figure_raises_no_warning_for_it() -> None:
+    high = broken(metric("kl/sampler", lambda value, since: 0.2))
+    steps = [
+        (step, {name: value for name, value in metrics.items() if step < 45 or name != "kl/sampler"}, pattern)
+        for step, metrics, pattern in high
+    ]
+    found = warnings_of(steps, HealthConfig(repeat=1))
+    assert found[-1].name == "kl_drift" and found[-1].step == 44
+
+
 def test_a_warning_that_holds_on_is_repeated_after_that_many_steps() -> None:
     steps = broken(shape(concentrated=0.9))
     found = [warning.step for warning in warnings_of(steps, HealthConfig(repeat=8))]
     assert found == [35, 43, 51, 59]
+
+
+def test_a_loss_that_is_not_finite_never_passes_in_silence() -> None:
+    found = warnings_of(broken(metric("loss", lambda value, since: float("nan"))))
+    assert [(warning.step, warning.action) for warning in found] == [(step, "stop") for step in range(30, 60)]
 
 
 def test_actions_are_set_by_name() -> None:
