@@ -54,9 +54,12 @@ def about(report: Report) -> list[str]:
 
 
 def protocol_line(report: Report) -> str:
-    """The protocol with its hash; in a report without one, the sampling settings."""
+    """The protocol with its hash; in a report without one, the sampling settings, if it sampled."""
+    sampling = report["sampling"]
     if not (protocol := report.get("protocol")):
-        return f"sampling: {_flat(report['sampling'])}"
+        if not sampling["max_new_tokens"]:
+            return f"completions were sampled elsewhere: {sampling['count']} of a problem, at most"
+        return f"sampling: {_flat(sampling)}"
     settings = {key: value for key, value in protocol.items() if key not in ("name", "hash")}
     return f"protocol {protocol['name']} ({protocol['hash'][:12]}): {_flat(settings)}"
 

@@ -149,6 +149,8 @@ def test_several_sets_are_rows_of_one_table() -> None:
 
 def test_a_report_without_a_protocol_tells_its_sampling_settings() -> None:
     assert protocol_line({**report(), "protocol": None}).startswith("sampling: count 2, max_new_tokens 64, temp")
+    stored = {"protocol": None, "sampling": {"count": 2, "max_new_tokens": 0, "temperature": 0.0}}
+    assert protocol_line({**report(), **stored}) == "completions were sampled elsewhere: 2 of a problem, at most"
     long = {"name": "own", "hash": "ab" * 32, "prompt": "x" * 200, "examples": [{}, {}], "stop": [], "system": ""}
     line = protocol_line({**report(), "protocol": long})
     assert line == f'protocol own (abababababab): prompt "{"x" * 76}..., examples (2)'
