@@ -18,6 +18,7 @@ from benchmarks.metrics import (
     standard_error,
     wilson,
 )
+from benchmarks.soundness import screened
 from benchmarks.types import ProblemError, ProblemSet, ProblemSource
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "mean_share",
     "paired_difference",
     "pass_at_k",
+    "screened",
     "sign_test",
     "standard_error",
     "wilson",

@@ -85,7 +85,7 @@ def read_table(source: ProblemSource, options: TableOptions) -> ProblemSet:
     remarks = equal_prompts(problems)
     if repeated:
         remarks = (f"{len(repeated)} rows repeat another and are not counted again, first {repeated[0]}", *remarks)
-    return ProblemSet(source.name, _digest(problems), problems, styles, tuple(left_out), remarks)
+    return ProblemSet(source.name, _digest(problems), problems, styles, tuple(left_out), remarks, is_as_found=True)
 
 
 def _pairs(

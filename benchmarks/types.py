@@ -28,6 +28,9 @@ class ProblemSet:
     """One line for each row that was asked for and is no sound problem: where it stands, its id and what is wrong."""
     notes: tuple[str, ...] = ()
     """What a reader of a score should know, one line each: another count than the set has, equal prompts, …"""
+    is_as_found: bool = False
+    """Nobody has gone over its rows: those whose golds or tests turn out to be unsound are left out (`screened`), where
+    of another set they stop the run."""
     rule: str = ""
     """By what it is scored, of a set that can be scored by several rules."""
     second_opinions: Mapping[str, Mapping[str, Problem]] = field(default_factory=dict)

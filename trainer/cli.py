@@ -149,6 +149,7 @@ def _eval(arguments: argparse.Namespace) -> int:
     from trainer.disk import write_whole
 
     with Router(config.sandbox) as router:
+        problems = benchmarks.screened(problems, router.unsound)
         router.check(problems.problems)
         router.start()
         _say(f"{problems.name}: {len(problems.problems)} problems   sandbox: {router.sandbox_description}")

@@ -110,6 +110,16 @@ class Router:
         Equal specs are checked once, and what only a box can tell is asked of many at a time; boxes that fail are no
         fault of a spec, and raise `SandboxError`.
         """
+        if complaints := self._complaints(problems):
+            raise SpecError(_all_complaints(complaints))
+
+    def unsound(self, problems: Iterable[Problem]) -> dict[str, str]:
+        """Problem id to what is wrong with it, of those that `check` would name: for sets that come as they are."""
+        complaints = self._complaints(problems)
+        return {problem.id: message for message, asked in complaints.items() for problem in asked.problems}
+
+    def _complaints(self, problems: Iterable[Problem]) -> dict[str, _Asked]:
+        """What is wrong, in one line each, with all problems of which it is true."""
         complaints: dict[str, _Asked] = {}
         probing: list[tuple[_Asked, concurrent.futures.Future[None]]] = []
         try:
@@ -128,8 +138,7 @@ class Router:
         finally:
             for _, future in probing:
                 future.cancel()
-        if complaints:
-            raise SpecError(_all_complaints(complaints))
+        return complaints
 
     def submit(self, problem: Problem, completion: str) -> concurrent.futures.Future[Verdict]:
         """Judge one completion in the background. The future gives a verdict, UNJUDGED if need be, or is cancelled.
@@ -387,11 +396,18 @@ class _Others:
 
 @dataclass(slots=True)
 class _Asked:
-    """A problem that is checked for all that have an equal spec."""
+    """Problems with an equal spec, of which the first is checked for all."""
 
     index: int
-    problem: Problem
-    num_equal: int = 1
+    problems: list[Problem]
+
+    @property
+    def problem(self) -> Problem:
+        return self.problems[0]
+
+    @property
+    def num_equal(self) -> int:
+        return len(self.problems)
 
 
 def _distinct(problems: Iterable[Problem]) -> list[_Asked]:
@@ -403,8 +419,7 @@ def _distinct(problems: Iterable[Problem]) -> list[_Asked]:
             content: object = hashlib.sha256(plain).digest()  # tests may be large
         except ValueError:  # more than plain values
             content = index
-        asked = found.setdefault((problem.verifier, content), _Asked(index, problem, 0))
-        asked.num_equal += 1
+        found.setdefault((problem.verifier, content), _Asked(index, [])).problems.append(problem)
     return list(found.values())
 
 
@@ -422,7 +437,7 @@ def _complaint(asked: _Asked, complaints: dict[str, _Asked]) -> Iterator[None]:
         message = f"verifier {asked.problem.verifier} raised {type(error).__name__}: {error}"
     known = complaints.setdefault(" ".join(message.splitlines()), asked)
     if known is not asked:
-        known.num_equal += asked.num_equal
+        known.problems += asked.problems
 
 
 def _all_complaints(complaints: Mapping[str, _Asked]) -> str:

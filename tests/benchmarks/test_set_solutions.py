@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from benchmarks import ProblemSet, ProblemSource, load, wilson
+from benchmarks import ProblemSet, ProblemSource, load, screened, wilson
 from sandbox import SandboxConfig
 from tests.benchmarks.test_sets import shared
 from tests.boxes import have
-from verifiers import Problem, Router, Status
+from verifiers import Problem, Router, SpecError, Status
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +46,47 @@ def test_no_problem_that_is_not_left_out_has_a_broken_spec(
     router: Router, name: str, file: str, split: str | None
 ) -> None:
     router.check(read(name, file, split).problems)
+
+
+def test_golds_that_cannot_be_read_are_left_out_of_a_set_that_comes_as_it_is_found(
+    router: Router, tmp_path: Path
+) -> None:
+    golds = ["2", "\\frac{1}{", "(0, 1]", "\\frac{1}{"]
+    rows = [{"problem": f"{number}?", "answer": gold, "solution": ""} for number, gold in enumerate(golds)]
+    path = tmp_path / "deepscaler.json"
+    path.write_text(json.dumps(rows))
+    found = screened(load(ProblemSource(name="deepscaler", path=str(path))), router.unsound)
+    assert [problem.spec["answer"] for problem in found.problems] == ["2", "(0, 1]"]
+    assert [line.partition(": ")[0] for line in found.left_out] == ["deepscaler.json:2", "deepscaler.json:4"]
+    assert "cannot be read" in found.left_out[0]
+    broken = replace(found, is_as_found=False, problems=(*found.problems, Problem("x", "", "math", {"answer": "("})))
+    assert screened(broken, router.unsound) is broken, "of a set of another kind it is an error, not a row less"
+    with pytest.raises(SpecError, match="problem x: answer"):
+        router.check(broken.problems)
+
+
+HUMANEVAL_SLIPS = (
+    (r"\breturn (.+)$", r"return (\1, 0)"),
+    (r"\breturn\b.*$", "pass"),
+)
+
+
+def test_humanevals_solutions_with_a_slip_are_all_wrong(router: Router) -> None:
+    """Each canonical solution returns a pair instead of its value, or nothing."""
+    found = read("humaneval", "humaneval.jsonl")
+    slipped: list[tuple[Problem, str]] = []
+    for number, problem in enumerate(found.problems):
+        head, body = problem.spec["prelude"], found.completions["worked"][problem.id].partition("```python\n")[2]
+        body = body.removesuffix("```")[len(head) :]
+        pattern, instead = HUMANEVAL_SLIPS[number % 2]
+        slipped.append((problem, f"```python\n{head}{re.sub(pattern, instead, body, flags=re.M)}\n```"))
+        assert body not in slipped[-1][1] or "return" not in body, problem.id
+    right = [
+        f"{problem.id}: {verdict.detail}"
+        for (problem, _), verdict in zip(slipped, router.judge(slipped), strict=True)
+        if verdict.score != 0.0
+    ]
+    assert not right, "\n".join(right)
 
 
 @pytest.mark.parametrize(
