@@ -41,7 +41,11 @@ STDIO = {"kind": "stdio", "tests": [{"stdin": "", "stdout": ""}]}
         ("schema", {}, ["schema", "missing"]),
         ("schema", {"schema": 3}, ["schema", "3"]),
         ("schema", {"schema": {}, "format": "markdown"}, ["format", "'markdown'", "'toml'"]),
-        ("mth", {"answer": "1"}, ["verifier", "'mth'", "all, code, instructions, livecodebench, math, math-verify, schema"]),
+        (
+            "mth",
+            {"answer": "1"},
+            ["verifier", "'mth'", "all, code, instructions, livecodebench, math, math-verify, schema"],
+        ),
     ],
 )
 def test_a_broken_spec_is_named(verifier: str, spec: dict[str, Any], words: list[str]) -> None:
