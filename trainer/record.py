@@ -193,13 +193,13 @@ def _rollout_rows(
                 "problem_id": group.problem.id,
                 "sample": sample,
                 "verifier": group.problem.verifier,
-                "prompt": prompt,
-                "completion": completion.text,
+                "prompt": _unicode(prompt),
+                "completion": _unicode(completion.text),
                 "finish": completion.finish,
                 "status": verdict.status.value,
                 "score": verdict.score,
-                "answer": verdict.answer,
-                "detail": verdict.detail,
+                "answer": None if verdict.answer is None else _unicode(verdict.answer),
+                "detail": _unicode(verdict.detail),
                 "parts": json.dumps(dict(verdict.parts)),
                 "trace": json.dumps([dict(stage) for stage in verdict.trace]),
                 "reward": None if math.isnan(reward) else reward,
@@ -210,6 +210,11 @@ def _rollout_rows(
                 "sample_seconds": completion.seconds,
                 "judge_seconds": verdict.seconds,
             }
+
+
+def _unicode(text: str) -> str:
+    """Half a surrogate pair, which Parquet cannot hold, as its escape: no answer may end a run."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def refuse_other_settings(path: Path, resolved: dict[str, Any]) -> None:

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import random
 import resource
+import signal
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -94,6 +99,55 @@ def test_what_goes_in_comes_out_bit_for_bit(tmp_path: Path) -> None:
 def test_pending_groups_have_a_place_for_all_that_a_completion_has() -> None:
     stored = PENDING_SCHEMA.field("completions").type.value_type
     assert [stored.field(index).name for index in range(stored.num_fields)] == [f.name for f in fields(Completion)]
+
+
+SAVES_UNTIL_KILLED = """
+import os, sys
+from pathlib import Path
+import torch, tiny
+from test_checkpoint import filled
+from trainer.checkpoint import CheckpointWriter, Progress, State, latest
+from trainer.config import Checkpoints
+torch.set_num_threads(1)
+folder = Path(sys.argv[1])
+for line in sys.stdin:
+    child = os.fork()
+    if child:
+        print(child, flush=True)
+        os.waitpid(child, 0)
+        print("killed", flush=True)
+        continue
+    found = latest(folder)
+    writer = CheckpointWriter(folder, Checkpoints(keep=1), lambda *_, **__: None)
+    policy = tiny.policy(model=tiny.MODEL.model_copy(update={"hidden": 256, "heads": 4}))
+    for step in range(found[1].step + 1 if found else 1, 10**6):
+        writer.save(f"{step:06d}", filled(policy, step), State(Progress(0, step), {"optimizer": torch.tensor([step])}))
+"""
+
+
+def test_killed_while_it_saves_and_removes_it_leaves_the_last_whole_one(tmp_path: Path) -> None:
+    """Weights, optimizer and position are of one step, whatever was being written, renamed or removed."""
+    root = Path(__file__).parents[2]
+    environment = {**os.environ, "PYTHONPATH": f"{root}:{root / 'tests/trainer'}"}
+    command = [sys.executable, "-c", SAVES_UNTIL_KILLED, str(tmp_path)]
+    rng, steps = random.Random(0), [0]
+    with subprocess.Popen(command, env=environment, bufsize=0, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as parent:
+        assert parent.stdin
+        assert parent.stdout
+        for _ in range(6):
+            parent.stdin.write(b"\n")
+            child = int(parent.stdout.readline())
+            while (found := checkpoint.latest(tmp_path)) is None or found[1].step <= steps[-1] + 1:
+                time.sleep(0.005)
+            time.sleep(rng.uniform(0, 0.1))
+            os.kill(child, signal.SIGKILL)
+            assert parent.stdout.readline() == b"killed\n"
+            folder, progress = checkpoint.latest(tmp_path) or pytest.fail("no checkpoint")
+            assert folder.name == f"{progress.step:06d}"
+            assert values(folder) == {float(progress.step)}
+            assert checkpoint.read_tensors(folder, "optimizer").tolist() == [progress.step]
+            steps.append(progress.step)
+        parent.stdin.close()
 
 
 class WaitsToBeWritten:
@@ -331,6 +385,17 @@ def test_a_line_that_was_cut_off_does_not_run_into_the_next(tmp_path: Path) -> N
     with RunDirectory.open(tmp_path, config, "") as directory:
         directory.event("resume")
         assert [line["event"] for line in read_lines(directory.path / "events.jsonl")] == ["start", "resume"]
+
+
+def test_half_a_surrogate_pair_in_an_answer_does_not_end_the_run(tmp_path: Path) -> None:
+    sampled = Completion([1], [2], [-0.5], "two \ud83d", "stop", 0, 1.0)
+    group = Group(
+        Problem("a", "1+1?", "mine", {}), [sampled], [Verdict(Status.WRONG, 0.0, "\ud83d", "is \udfff, not é")]
+    )
+    with RunDirectory.open(tmp_path, tiny.config(tmp_path), "") as directory:
+        directory.rollouts(0, [group], [[0.0]], ["1+1?"])
+        [row] = rollouts(directory.path)
+    assert (row["completion"], row["answer"], row["detail"]) == ("two \\ud83d", "\\ud83d", "is \\udfff, not é")
 
 
 def test_what_was_recorded_after_the_checkpoint_is_forgotten(tmp_path: Path) -> None:
