@@ -393,7 +393,7 @@ def test_half_a_surrogate_pair_in_an_answer_does_not_end_the_run(tmp_path: Path)
         Problem("a", "1+1?", "mine", {}), [sampled], [Verdict(Status.WRONG, 0.0, "\ud83d", "is \udfff, not é")]
     )
     with RunDirectory.open(tmp_path, tiny.config(tmp_path), "") as directory:
-        directory.rollouts(0, [group], [[0.0]], ["1+1?"])
+        directory.rollouts(0, [group], [[0.0]], [[0.0]], ["1+1?"])
         [row] = rollouts(directory.path)
     assert (row["completion"], row["answer"], row["detail"]) == ("two \\ud83d", "\\ud83d", "is \\udfff, not é")
 
@@ -405,7 +405,7 @@ def test_what_was_recorded_after_the_checkpoint_is_forgotten(tmp_path: Path) -> 
             directory.evaluation(name, {})
         for step in range(3):
             directory.metrics(step, {})
-            directory.rollouts(step, [], [], [])
+            directory.rollouts(step, [], [], [], [])
         directory.forget_after(2)
         assert [line["step"] for line in directory.read_metrics()] == [0, 1]
         left = sorted(path.name for path in directory.path.glob("[er]*/*") if path.is_file())
