@@ -48,6 +48,8 @@ class Stored:
     """As the model saw it: in its chat form."""
     completion: str
     verdict: Verdict
+    shaping: float = 0.0
+    """What made its reward of its score: the reward less the score; 0 if it was unjudged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,9 +234,12 @@ class Comparison:
         whole = [group for group in groups if not any(one.lack for one in group)]
         if not whole:
             return
-        scores = [[(_score(one.stored.verdict), _score(one.verdict)) for one in group] for group in whole]
+        rewards = [
+            [tuple(_score(v) + one.stored.shaping for v in (one.stored.verdict, one.verdict)) for one in group]
+            for group in whole
+        ]
         befores, afters = (
-            advantages_of([[pair[side] for pair in group] for group in scores], mode=self.advantage) for side in (0, 1)
+            advantages_of([[pair[side] for pair in group] for group in rewards], mode=self.advantage) for side in (0, 1)
         )
         self.groups.compared += len(whole)
         for before, after in zip(befores, afters, strict=True):
@@ -296,7 +301,7 @@ def _write(out: TextIO, one: Rejudged) -> None:
 
 _COLUMNS = (
     *("step", "problem_id", "sample", "verifier", "prompt", "completion"),
-    *("status", "score", "answer", "detail", "parts", "judge_seconds"),
+    *("status", "score", "answer", "detail", "parts", "reward", "judge_seconds"),
 )
 
 
@@ -325,7 +330,8 @@ def _stored(row: Mapping[str, Any]) -> Stored:
     parts, seconds = json.loads(row["parts"]), row["judge_seconds"]
     verdict = Verdict.from_json({**row, "detail": row["detail"] or "", "parts": parts, "seconds": seconds})
     texts = {name: row[name] for name in ("step", "problem_id", "sample", "verifier", "prompt", "completion")}
-    return Stored(**texts, verdict=verdict)
+    shaping = 0.0 if verdict.score is None else row["reward"] - verdict.score
+    return Stored(**texts, verdict=verdict, shaping=shaping)
 
 
 def _with_options(problem: Problem, options: Sequence[str]) -> Problem:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
@@ -32,8 +32,14 @@ def row(name: str, answer: str, **spec: object) -> dict[str, Any]:
     return {"id": name, "prompt": f"Find {name}.", "verifier": "math", "spec": {"answer": answer, **spec}}
 
 
-def recorded(folder: Path, problems: Sequence[dict[str, Any]], steps: Sequence[Sequence[tuple[str, Any]]]) -> Path:
-    """A run whose steps hold groups of (problem id, [(completion, verdict), …]), as `RunDirectory` writes them."""
+def recorded(
+    folder: Path,
+    problems: Sequence[dict[str, Any]],
+    steps: Sequence[Sequence[tuple[str, Any]]],
+    shaping: Mapping[str, float] = {},
+) -> Path:
+    """A run whose steps hold groups of (problem id, [(completion, verdict), …]), as `RunDirectory` writes them; rewards
+    are scores with the shaping of their completion."""
     (folder / "problems.jsonl").write_text("".join(json.dumps(problem) + "\n" for problem in problems))
     tiny.config(folder)  # writes the data of the supervised stage
     config = tiny.config(folder, data={"name": "jsonl", "path": str(folder / "problems.jsonl")})
@@ -46,7 +52,14 @@ def recorded(folder: Path, problems: Sequence[dict[str, Any]], steps: Sequence[S
                 for name, judged in pairs
             ]  # fmt: skip
             prompts = [f"<|user|>\n{group.problem.prompt}\n<|assistant|>\n" for group in groups]
-            run.rollouts(step, groups, [[0.0] * len(group.verdicts) for group in groups], prompts)
+            rewards = [
+                [
+                    score + shaping.get(made.text, 0.0)
+                    for made, score in zip(group.completions, group.scores, strict=True)
+                ]
+                for group in groups
+            ]
+            run.rollouts(step, groups, rewards, [[0.0] * len(group.verdicts) for group in groups], prompts)
     return run.path
 
 
@@ -95,6 +108,16 @@ def test_what_changed_is_told_by_class_with_examples_and_advantages(tmp_path: Pa
         (1, 1), (0, 0), (0, 1), (0, 0), (1, 0), (0, 0), (None, 0),
     ]  # fmt: skip
     assert not list(tmp_path.glob(".again*"))
+
+
+def test_advantages_are_compared_with_the_shaping_that_the_rewards_had(tmp_path: Path, verify: Verify) -> None:
+    """All wrong, one of them punished for its length: learned from as it was, and the first is right now."""
+    groups = [("b", [("\\boxed{3}", WRONG), ("\\boxed{4}", WRONG)]), ("c", [("\\boxed{1}", WRONG), ("?", NO_ANSWER)])]
+    run = recorded(tmp_path, [row("b", "3"), row("c", "5")], [groups], shaping={"\\boxed{3}": -1.0, "?": -0.5})
+    assert (
+        "1 of 2 groups would have had others; 0 that had no spread of scores would have been learned from, "
+        "1 that were learned from would have had none"  # b: -1 and 0 were the rewards, 0 and 0 would be
+    ) in verify("--run", run)
 
 
 def test_options_change_the_specs(tmp_path: Path, verify: Verify) -> None:
