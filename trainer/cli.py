@@ -17,14 +17,14 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from benchmarks import ProblemSet
     from sandbox import Finding as BoxFinding
     from sandbox import SandboxConfig
     from trainer.config import RunConfig
     from trainer.eval_config import EvalConfig
-    from trainer.evaluate import Evaluated
+    from trainer.sampler import Sampler
     from trainer.session import MakeSampler
-    from verifiers import Router, Verdict
+    from trainer.text import StoredModel
+    from verifiers import Verdict
 
 RUNS = Path("runs")
 DONE, FOUND_FAILURES, USER_MISTAKE, MACHINE_LACKS = 0, 1, 2, 3
@@ -137,61 +137,38 @@ def _sft(arguments: argparse.Namespace) -> int:
 
 def _eval(arguments: argparse.Namespace) -> int:
     import benchmarks
-    from trainer.eval_config import read_eval
+    from trainer.eval_config import load_set, read_evals, read_shard
     from verifiers import Router
 
-    flags = {"name": arguments.name, "model": arguments.model, "completions": arguments.completions}
-    flags |= {"n": arguments.n, "max_problems": arguments.max_problems}
-    config = read_eval({key: value for key, value in flags.items() if value is not None}, arguments.overrides)
-    problems = benchmarks.load(config.source)
-    out = arguments.out or RUNS / "eval" / f"{problems.name}.json"
-    from trainer import evaluate
-    from trainer.disk import write_whole
+    names = ("name", "model", "endpoint", "completions", "protocol", "n", "max_problems")
+    flags = {name: value for name in names if (value := getattr(arguments, name)) is not None}
+    configs, shard = read_evals(flags, arguments.overrides), read_shard(arguments.shard)
+    asked = [load_set(config) for config in configs]
+    from trainer import evals
+    from trainer.sources import Shard
 
-    with Router(config.sandbox) as router:
-        problems = benchmarks.screened(problems, router.unsound)
-        router.check(problems.problems)
+    with Router(configs[0].sandbox) as router:
+        asked = [replace(one, problems=benchmarks.screened(one.problems, router.unsound)) for one in asked]
+        router.check([problem for one in asked for problem in evals.judged(one)])
         router.start()
-        _say(f"{problems.name}: {len(problems.problems)} problems   sandbox: {router.sandbox_description}")
-        image = router.sandbox_image
-        if config.completions:
-            from trainer.sampler import Draw
-            from trainer.sources import StoredSource, read_completions
-
-            stored = read_completions(config.completions, problems)
-            draw = Draw(max(map(len, stored.values()), default=0), 0, 0.0, 0)
-            found = evaluate.run(problems, StoredSource(stored), router, draw)
-        else:
-            found = _sampled_eval(config, problems, router)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(out, json.dumps({"eval": config.model_dump(mode="json"), "sandbox": image, **found.report()}))
-    for line in evaluate.lines(found):
-        _say(line)
-    _say(f"report: {out}")
-    return DONE
+        for one in asked:
+            _say(f"{one.problems.name}: {len(one.problems.problems)} problems   sandbox: {router.sandbox_description}")
+        bench = evals.Bench(router, router.sandbox_image, _open_eval_sampler)
+        is_whole = evals.run(asked, bench, out=arguments.out, shard=Shard(*shard), say=_say)
+    return DONE if is_whole else FOUND_FAILURES
 
 
-def _sampled_eval(config: EvalConfig, problems: ProblemSet, router: Router) -> Evaluated:
-    from trainer.evaluate import evaluate
-    from trainer.sampler import Draw
-    from trainer.text import describe
-
-    assert config.model is not None, "read_eval lets no config without a model through"
-    model = describe(config.model)
-    sampler = _open_vllm(config.cpu_cache_gib)(
+def _open_eval_sampler(config: EvalConfig, model: StoredModel, context: int) -> Sampler:
+    sampler: Sampler = _open_vllm(config.cpu_cache_gib)(
         config.model,
         model.codec,
         dtype=model.dtype,
-        context=model.context,
+        context=context,
         max_sequences=256,
         gpu_memory=config.gpu_memory,
         seed=config.seed,
     )
-    _say(f"sampler: {sampler.description}   model: {config.model}")
-    with contextlib.closing(sampler):
-        temperature = config.temperature if config.temperature is not None else float(config.n > 1)
-        draw = Draw(config.n, config.max_new_tokens, temperature, config.seed, config.top_p)
-        return evaluate(problems, sampler, router, model.codec, draw, context=model.context)
+    return sampler
 
 
 def _eval_compare(arguments: argparse.Namespace) -> int:
@@ -485,13 +462,23 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("--no-probe", dest="probe", action="store_false", help="measure no speed")
 
     command = verb("eval", _eval, "score a model, or stored completions, on a problem set")
-    command.add_argument("name", metavar="NAME", help="a problem set (see assay list)")
+    command.add_argument("name", metavar="NAME", help="a problem set (see assay list), or several: math500,aime24")
     command.add_argument("--model", metavar="PATH_OR_HUB")
+    command.add_argument("--endpoint", metavar="URL", help="an OpenAI-compatible server that has the model")
     command.add_argument("--completions", type=Path, metavar="FILE", help='lines {"id", "completion"} to judge')
+    command.add_argument("--protocol", metavar="NAME_OR_TOML", help="how to ask and sample; default own, the sets' own")
     command.add_argument("--n", type=int, help="completions for each problem")
     command.add_argument("--max-problems", type=int, metavar="N")
-    command.add_argument("--out", type=Path, metavar="FILE", help="the report; default runs/eval/NAME.json")
-    command.add_argument("overrides", nargs="*", metavar="key=value", help="data=PATH, temperature=0.6, sandbox.kind=…")
+    command.add_argument(
+        "--shard", metavar="2/4", help="only this part of the problems; the last part writes the report"
+    )
+    command.add_argument(
+        "--out",
+        type=Path,
+        metavar="FILE_OR_FOLDER",
+        help="the report; default runs/eval/NAME.json; its journal is beside",
+    )
+    command.add_argument("overrides", nargs="*", metavar="key=value", help="data=PATH, temperature=0.6, aime24.n=64, …")
 
     command = verb("eval compare", _eval_compare, "compare two evals of the same problems")
     command.add_argument("first", type=Path, metavar="A.json", help="a report, or a folder of reports")

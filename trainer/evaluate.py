@@ -7,8 +7,9 @@ nothing that differs between two runs that sampled the same: times are in the jo
   + eval              the settings as they were given
   + protocol          name, hash (SHA-256 of all the rest as canonical JSON: `EvalProtocol.digest`), form ("chat" or
                       "raw"), prompt (template), system, prefill, examples, stop, n, temperature, top_p, max_new_tokens;
-                      null for stored completions
-  + model             name and digest (of its files, or its commit on the hub); stored completions: of their file
+                      not there for stored completions
+  + model             name and digest (of its files, or its commit on the hub), or name and endpoint, or completions
+                      (the stored ones' file) and digest
   + versions          of Python and of the packages that decide a score
   + verifiers         name to {origin, digest}: whose code judged
   + sandbox           digest of what is in the boxes; empty for bare processes
@@ -42,19 +43,19 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import chain
 from queue import SimpleQueue
-from typing import Any
+from typing import Any, Protocol
 
 from benchmarks import Estimate, ProblemSet, mean_by_tag, mean_majority_at_k, mean_pass_at_k, mean_score
 from trainer.journal import Journal
 from trainer.rollout import Judge
 from trainer.sampler import Draw, Sampler
 from trainer.second_opinion import SecondOpinion, second_opinions
-from trainer.sources import WHOLE, Answer, Ask, Prompt, SampledSource, Shard, Source
+from trainer.sources import WHOLE, Answer, Ask, Prompt, Sample, SampledSource, Shard, Source
 from trainer.stored_report import VOTED
 from trainer.text import Codec
 from verifiers import Problem, Status, Verdict
@@ -66,16 +67,6 @@ MAX_CLASSES = 40
 """A tag with more values than this, or than half the problems, is no class to make slices by."""
 MEASURED = frozenset({"seconds", "memory_mb"})
 """What a trace tells of this run alone."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """One completion of a problem and its verdict."""
-
-    answer: Answer
-    verdict: Verdict
-    others: Mapping[str, Verdict] = field(default_factory=dict)
-    """What other rules say, by their names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +95,8 @@ class Evaluated:
     """One for each problem, in order."""
     absence: str = "prompts_too_long"
     """Why a problem has no completions, as it is counted."""
+    num_missing: int = 0
+    """Completions that are other shards', and in no journal yet."""
 
     def estimate(self, verifier: str | None = None) -> Estimate:
         """Mean score over problems, of all or of one verifier's."""
@@ -182,8 +175,14 @@ class Evaluated:
         }
 
 
-Watch = Callable[[Sample], None]
-"""Told of each sample as it comes; first of those that the journal has."""
+class Watch(Protocol):
+    """Who is told of the samples as they come."""
+
+    def begin(self, total: int, known: Sequence[Sample]) -> None:
+        """So many there will be; these the journal has."""
+
+    def see(self, sample: Sample) -> None:
+        """One more."""
 
 
 def evaluate(
@@ -201,10 +200,9 @@ def run(
     source: Source,
     judge: Judge,
     draw: Draw,
-    *,
     journal: Journal | None = None,
     shard: Shard = WHOLE,
-    watch: Watch = lambda sample: None,
+    watch: Watch | None = None,
 ) -> Evaluated:
     """Get and judge each problem's completions: `draw.count`, or what is stored.
 
@@ -218,21 +216,22 @@ def run(
         for position, (problem, prompt) in enumerate(zip(problems.problems, prompts, strict=True))
         for number in range(source.count(problem) if prompt.has_room else 0)
     ]
-    samples = {ask: Sample(*found) for ask in asks if journal and (found := journal.find(ask))}
-    for sample in samples.values():
-        watch(sample)
+    samples = {ask: found for ask in asks if journal and (found := journal.find(ask))}
+    if watch:
+        watch.begin(len(asks), list(samples.values()))
     ours = [ask for ask in asks if ask.position in shard]
     for ask, sample in _work(ours, samples, source, judge, problems.second_opinions):
         if journal and sample.answer.finish != "failed":
-            journal.add(ask, sample.answer, sample.verdict, sample.others)
+            journal.add(ask, sample)
         samples[ask] = sample
-        watch(sample)
+        if watch:
+            watch.see(sample)
     by_position: list[list[Sample]] = [[] for _ in prompts]
     for ask in asks:
         if ask in samples:
             by_position[ask.position].append(samples[ask])
     answered = [Answered(*row) for row in zip(problems.problems, prompts, by_position, strict=True)]
-    return Evaluated(problems, draw, answered, source.absence)
+    return Evaluated(problems, draw, answered, source.absence, len(asks) - len(samples))
 
 
 def lines(found: Evaluated) -> list[str]:
@@ -272,8 +271,8 @@ def about(problems: ProblemSet) -> list[str]:
 
 
 def subset(problems: ProblemSet, count: int) -> ProblemSet:
-    """The first `count` problems."""
-    return replace(problems, problems=problems.problems[:count], completions={})
+    """The first `count` problems, without second opinions."""
+    return replace(problems, problems=problems.problems[:count], completions={}, second_opinions={})
 
 
 def _work(

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import marshal
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 
 from trainer.settings import ConfigError
-from trainer.sources import Answer, Ask
+from trainer.sources import Answer, Ask, Sample
 from verifiers import Problem, Verdict
-
-Found = tuple[Answer, Verdict, Mapping[str, Verdict]]
-"""A completion, its verdict, and what other rules say of it."""
 
 
 class Journal:
@@ -32,9 +30,13 @@ class Journal:
         self._problems: dict[int, str] = {}
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = path.open("a+b")
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ConfigError(f"{path}: another eval is writing it; wait for its end, or give another --out") from None
         with path.open("rb") as lines:
             self._file.truncate(sum(len(line) for line in lines if line.endswith(b"\n")))
-        self._found: dict[str, Found] = {}
+        self._found: dict[str, Sample] = {}
         for file in (*(other for other in others if other != path), path):
             self._found.update(_read(file))
 
@@ -46,14 +48,14 @@ class Journal:
     ) -> None:
         self._file.close()
 
-    def find(self, ask: Ask) -> Found | None:
+    def find(self, ask: Ask) -> Sample | None:
         return self._found.get(self._key(ask))
 
-    def add(self, ask: Ask, answer: Answer, verdict: Verdict, others: Mapping[str, Verdict]) -> None:
+    def add(self, ask: Ask, sample: Sample) -> None:
         """Write it down; a process killed at the next moment has it."""
         row = {"key": self._key(ask), "id": ask.problem.id, "sample": ask.number}
-        row |= {"answer": asdict(answer), "verdict": verdict.to_json()}
-        row |= {"others": {rule: other.to_json() for rule, other in others.items()}}
+        row |= {"answer": asdict(sample.answer), "verdict": sample.verdict.to_json()}
+        row |= {"others": {rule: other.to_json() for rule, other in sample.others.items()}}
         self._file.write(json.dumps(row).encode() + b"\n")
         self._file.flush()
 
@@ -74,7 +76,7 @@ def _digest(problem: Problem, sent: object) -> str:
     return digest.hexdigest()
 
 
-def _read(path: Path) -> Iterator[tuple[str, Found]]:
+def _read(path: Path) -> Iterator[tuple[str, Sample]]:
     with path.open("rb") as lines:
         for number, line in enumerate(lines, start=1):
             if not line.endswith(b"\n"):
@@ -82,6 +84,6 @@ def _read(path: Path) -> Iterator[tuple[str, Found]]:
             try:
                 row = json.loads(line)
                 others = {rule: Verdict.from_json(other) for rule, other in row["others"].items()}
-                yield row["key"], (Answer(**row["answer"]), Verdict.from_json(row["verdict"]), others)
+                yield row["key"], Sample(Answer(**row["answer"]), Verdict.from_json(row["verdict"]), others)
             except (ValueError, TypeError, KeyError, AttributeError) as error:
                 raise ConfigError(f"{path}:{number}: no line of an eval's journal ({error!r}): remove it") from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -14,7 +14,7 @@ from trainer.protocol import PLAIN, EvalProtocol
 from trainer.sampler import Draw, Sampler
 from trainer.settings import ConfigError
 from trainer.text import Codec
-from verifiers import Message, Problem
+from verifiers import Message, Problem, Verdict
 
 CPU_BLOCK = 256
 """Completions that are sampled together on a CPU, and again together if that was cut short: matrix products round
@@ -64,6 +64,16 @@ class Answer:
     """From the start of the batch."""
     why: str = ""
     """What failed, in one line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One completion of a problem and its verdict."""
+
+    answer: Answer
+    verdict: Verdict
+    others: Mapping[str, Verdict] = field(default_factory=dict)
+    """What the set's other rules say, by rule."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +127,13 @@ class SampledSource:
     ) -> None:
         self._open, self._codec, self._draw = open_sampler, codec, draw
         self._context, self._protocol, self.block = context, protocol, block
+        self._prompts: dict[str, Prompt] = {}
 
     def prompt(self, problem: Problem) -> Prompt:
-        text, ids = self._protocol.encode(problem, self._codec)
-        return Prompt(text, ids, len(ids) + self._draw.max_new_tokens <= self._context)
+        if problem.id not in self._prompts:
+            text, ids = self._protocol.encode(problem, self._codec)
+            self._prompts[problem.id] = Prompt(text, ids, len(ids) + self._draw.max_new_tokens <= self._context)
+        return self._prompts[problem.id]
 
     def count(self, problem: Problem) -> int:
         return self._draw.count

@@ -68,6 +68,8 @@ class StoredModel:
     """Longest prompt and completion together, in tokens."""
     dtype: str
     """Of its weights, as "bfloat16"."""
+    commit: str | None
+    """Of its files on the hub; None for a local folder."""
 
 
 def describe(path: str) -> StoredModel:
@@ -81,7 +83,8 @@ def describe(path: str) -> StoredModel:
     except OSError:  # not every model has one
         stops = None
     dtype = str(config.dtype or "bfloat16").removeprefix("torch.")
-    return StoredModel(Codec(tokenizer, stop_ids(stops)), int(config.max_position_embeddings), dtype)
+    commit: str | None = getattr(config, "_commit_hash", None)
+    return StoredModel(Codec(tokenizer, stop_ids(stops)), int(config.max_position_embeddings), dtype, commit)
 
 
 def stop_ids(found: int | Sequence[int] | None) -> list[int]:

@@ -1,0 +1,125 @@
+"""Completions of an OpenAI-compatible server, many requests at a time, each tried again while that may help."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import random
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from typing import Any
+
+from trainer.protocol import EvalProtocol
+from trainer.settings import ConfigError
+from trainer.sources import Answer, Ask, Prompt
+from verifiers import Problem
+
+KEY = "ASSAY_ENDPOINT_KEY"
+"""Environment variable with the server's key, if it wants one."""
+TRIES = 8
+"""For each completion, with pauses of 1, 2, 4, … seconds, a minute at most, between them: some two minutes in all."""
+TIMEOUT = 3600.0
+"""Seconds without a byte from the server: a long completion comes all at once."""
+TEMPORARY = frozenset({408, 409, 425, 429})
+"""Besides all from 500 on."""
+REFUSALS = frozenset({401, 403, 404, 405})
+"""What no other request would change: the user's mistake."""
+
+
+class Endpoint:
+    """A server's completions. Its own chat template makes the prompts, and its own limits say what has room.
+
+    In raw form its completions endpoint is asked, else the one for chats. `prefill` belongs to the template then, and
+    must be empty. A completion that could not be got is `failed`, with the server's reason, and is nobody's score.
+    """
+
+    absence = "prompts_too_long"
+    block = None
+
+    def __init__(self, url: str, model: str, protocol: EvalProtocol, *, concurrency: int, pause: float = 1.0) -> None:
+        """`pause`: seconds before the second try."""
+        assert protocol.form == "raw" or not protocol.prefill, "a chat's answer cannot be begun for a server"
+        self._url, self._model, self._protocol = url.rstrip("/"), model, protocol
+        self._concurrency, self._pause = concurrency, pause
+        self._key = os.environ.get(KEY, "")
+
+    def prompt(self, problem: Problem) -> Prompt:
+        if self._protocol.form == "raw":
+            return Prompt(self._protocol.text(problem))
+        return Prompt(self._protocol.messages(problem))
+
+    def count(self, problem: Problem) -> int:
+        return self._protocol.n
+
+    def complete(self, asks: Sequence[Ask]) -> Iterator[tuple[Ask, Answer]]:
+        pool = ThreadPoolExecutor(self._concurrency)
+        try:
+            futures = {pool.submit(self._answer, ask): ask for ask in asks}
+            for future in as_completed(futures):
+                yield futures.pop(future), future.result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def _answer(self, ask: Ask) -> Answer:
+        started = time.monotonic()
+        for attempt in range(TRIES):
+            try:
+                return _read(self._post(ask), time.monotonic() - started)
+            except urllib.error.HTTPError as error:
+                why, wait = _reason(error), _retry_after(error)
+                if error.code in REFUSALS:
+                    raise ConfigError(f"endpoint: {self._url} refuses model {self._model!r}: {why}") from None
+                if error.code < 500 and error.code not in TEMPORARY:
+                    return Answer("", "failed", why=why)
+            except (OSError, http.client.HTTPException, ValueError, LookupError, TypeError) as error:
+                why, wait = f"{type(error).__name__}: {error}", 0.0  # no connection, a lost one, or no answer in it
+            if attempt < TRIES - 1:
+                time.sleep(max(wait, min(60.0, self._pause * 2**attempt * random.uniform(0.5, 1.5))))
+        return Answer("", "failed", why=f"after {TRIES} tries: {' '.join(why.split())}"[:300])
+
+    def _post(self, ask: Ask) -> Any:
+        asked = self._protocol
+        body: dict[str, Any] = {
+            "model": self._model,
+            "temperature": asked.temperature,
+            "top_p": asked.top_p,
+            "max_tokens": asked.max_new_tokens,
+            "seed": ask.seed,
+        }
+        if asked.stop:
+            body["stop"] = list(asked.stop)
+        path = "completions" if asked.form == "raw" else "chat/completions"
+        body["prompt" if asked.form == "raw" else "messages"] = ask.prompt.sent
+        headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {self._key}"} if self._key else {})
+        request = urllib.request.Request(f"{self._url}/{path}", json.dumps(body).encode(), headers)
+        with urllib.request.urlopen(request, timeout=TIMEOUT) as response:
+            return json.load(response)
+
+
+def _read(found: Any, seconds: float) -> Answer:
+    """The answer in a response; LookupError or TypeError if there is none."""
+    choice = found["choices"][0]
+    said = choice.get("message") or {"content": choice.get("text")}
+    text, thought = said.get("content") or "", said.get("reasoning_content") or said.get("reasoning") or ""
+    if thought:
+        text = f"<think>\n{thought}\n</think>\n\n{text}" if text else f"<think>\n{thought}"
+    finish = choice.get("finish_reason")
+    if finish not in ("stop", "length"):
+        return Answer("", "failed", why=f"the server ended it with finish_reason {finish!r}")
+    tokens = (found.get("usage") or {}).get("completion_tokens") or 0
+    return Answer(text, finish, int(tokens), seconds)
+
+
+def _reason(error: urllib.error.HTTPError) -> str:
+    said = error.read(2000).decode(errors="replace")
+    return " ".join(f"HTTP {error.code}: {said}".split())[:300]
+
+
+def _retry_after(error: urllib.error.HTTPError) -> float:
+    """Seconds that the server asks us to wait, ten minutes at most; 0 where it does not say."""
+    value = error.headers.get("Retry-After", "")
+    return min(600.0, float(value)) if value.replace(".", "", 1).isdigit() else 0.0
