@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from trainer.config import RunConfig, read_config, recipes
-from trainer.eval_config import read_eval
+from trainer.eval_config import read_evals
 from trainer.settings import ConfigError
 
 GOOD = """
@@ -150,18 +150,18 @@ def test_an_unknown_recipe_names_those_there_are() -> None:
 
 def test_an_evaluation_needs_one_source_of_completions() -> None:
     with pytest.raises(ConfigError, match="eval: give either --model"):
-        read_eval({"name": "math500"}, [])
+        read_evals({"name": "math500"}, [])
     with pytest.raises(ConfigError, match="makes all n = 4 completions the same"):
-        read_eval({"name": "math500", "model": "m", "n": 4}, ["temperature=0"])
+        read_evals({"name": "math500", "model": "m", "n": 4}, ["temperature=0"])[0].read_protocol()
 
 
 def test_what_is_no_setting_of_an_evaluation_is_asked_of_the_problem_set() -> None:
     overrides = ["window=2024-08..2025-01", "n=4", "sandbox.kind=process"]
-    config = read_eval({"name": "livecodebench", "model": "m"}, overrides)
+    (config,) = read_evals({"name": "livecodebench", "model": "m"}, overrides)
     assert config.source.options == {"window": "2024-08..2025-01"}
     assert (config.n, config.sandbox.kind) == (4, "process")
 
 
 def test_a_slip_in_a_setting_of_an_evaluation_is_no_option() -> None:
     with pytest.raises(ConfigError, match=r"temprature: no such setting; .* did you mean temperature"):
-        read_eval({"name": "math500", "model": "m"}, ["temprature=0.6"])
+        read_evals({"name": "math500", "model": "m"}, ["temprature=0.6"])
