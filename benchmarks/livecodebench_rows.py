@@ -106,8 +106,9 @@ def tests_of(row: Row, where: str, *, public_only: bool) -> Tests:
 
 def problem(row: Row, where: str, tags: Mapping[str, str], verifier: str, spec: Mapping[str, Any]) -> Problem:
     """The row's problem, with who judges it."""
-    asked = prompt(text(row, "question_content", where), text(row, "starter_code", where))
-    return Problem(text(row, "question_id", where), asked, verifier, spec, tags)
+    question = text(row, "question_content", where)
+    asked = prompt(question, text(row, "starter_code", where))
+    return Problem(text(row, "question_id", where), asked, verifier, spec, tags, question)
 
 
 def prompt(question: str, starter_code: str) -> str:

@@ -6,11 +6,13 @@ import http.client
 import json
 import os
 import random
+import threading
 import time
 import urllib.error
 import urllib.request
+from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from queue import SimpleQueue
 from typing import Any
 
 from trainer.protocol import EvalProtocol
@@ -28,6 +30,8 @@ TEMPORARY = frozenset({408, 409, 425, 429})
 """Besides all from 500 on."""
 REFUSALS = frozenset({401, 403, 404, 405})
 """What no other request would change: the user's mistake."""
+
+_Done = SimpleQueue[tuple[Ask, Answer | BaseException]]
 
 
 class Endpoint:
@@ -56,13 +60,32 @@ class Endpoint:
         return self._protocol.n
 
     def complete(self, asks: Sequence[Ask]) -> Iterator[tuple[Ask, Answer]]:
-        pool = ThreadPoolExecutor(self._concurrency)
+        waiting: deque[Ask] = deque(asks)
+        done: _Done = SimpleQueue()
+        for _ in range(min(self._concurrency, len(asks))):  # daemons: whoever interrupts an eval need not wait for them
+            threading.Thread(target=self._serve, args=(waiting, done), daemon=True).start()
         try:
-            futures = {pool.submit(self._answer, ask): ask for ask in asks}
-            for future in as_completed(futures):
-                yield futures.pop(future), future.result()
+            for _ in asks:
+                ask, found = done.get()
+                if isinstance(found, BaseException):
+                    raise found
+                yield ask, found
         finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+            waiting.clear()
+
+    def _serve(self, waiting: deque[Ask], done: _Done) -> None:
+        while True:
+            try:
+                ask = waiting.popleft()
+            except IndexError:
+                return
+            try:
+                done.put((ask, self._answer(ask)))
+            except ConfigError as error:
+                done.put((ask, error))
+            except BaseException as error:
+                done.put((ask, error))
+                raise
 
     def _answer(self, ask: Ask) -> Answer:
         started = time.monotonic()
