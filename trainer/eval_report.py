@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -64,25 +64,16 @@ def protocol_line(report: Report) -> str:
     return f"protocol {protocol['name']} ({protocol['hash'][:12]}): {_flat(settings)}"
 
 
-def score_table(reports: Sequence[Report]) -> Table:
-    """One row for each report: the score and, beside it, what keeps it from being what it seems."""
-    passes = _columns("pass_at_k", reports)
-    votes = _columns("majority_at_k", reports)
-    is_partial = any(_has_partial_credit(report) for report in reports)
-    header = ["set", "problems", "samples", *(["mean score"] if is_partial else [])]
-    header += [*(f"pass@{k}" for k in passes), *(f"majority@{k}" for k in votes), *map(_words, RATES), "mean tokens"]
-    rows = [
-        [
-            *(_title(report), str(len(report["problems"])), str(_num_samples(report))),
-            *([shown(report["score"])] if is_partial else []),
-            *(shown(report["pass_at_k"].get(k)) for k in passes),
-            *(shown(report["majority_at_k"].get(k)) for k in votes),
-            *(f"{100 * report['rates'].get(name, 0):.1f} %" for name in RATES),
-            f"{report['mean_tokens']:.0f}" if report["mean_tokens"] else "-",
-        ]
-        for report in reports
-    ]
-    return Table("Score", header, rows, "In percent, with the 95 % interval over problems.")
+def score_table(report: Report) -> Table:
+    """The score and, beside it, what keeps it from being what it seems."""
+    cells = {"set": _title(report), "problems": str(len(report["problems"])), "samples": str(_num_samples(report))}
+    if _has_partial_credit(report):
+        cells["mean score"] = shown(report["score"])
+    cells |= {f"pass@{k}": shown(report["pass_at_k"][k]) for k in _ends(report["pass_at_k"])}
+    cells |= {f"majority@{k}": shown(report["majority_at_k"][k]) for k in _ends(report["majority_at_k"]) if k != "1"}
+    cells |= {name.replace("_", " "): f"{100 * report['rates'].get(name, 0):.1f} %" for name in RATES}
+    cells["mean tokens"] = f"{report['mean_tokens']:.0f}" if report["mean_tokens"] else "-"
+    return Table("Score", list(cells), [list(cells.values())], "In percent, with the 95 % interval over problems.")
 
 
 def month_picture(months: Mapping[str, Interval]) -> str:
@@ -114,7 +105,7 @@ def month_picture(months: Mapping[str, Interval]) -> str:
 
 
 def _tables(report: Report) -> Iterator[Table]:
-    yield score_table([report])
+    yield score_table(report)
     if len(report["pass_at_k"]) > 2:
         votes = report["majority_at_k"]
         header = ["k", "pass@k", *(["majority@k"] if votes else [])]
@@ -152,14 +143,18 @@ def _rule_table(opinion: SecondOpinion, own: str) -> Table:
 
 
 def _disagreement_table(opinion: SecondOpinion, own: str) -> Table:
+    """Answers are in it where there is a gold to see them beside: a program does not fit into a table."""
+    listed = opinion.disagreements[:MAX_LISTED]
+    has_gold = any(problem.get("gold") for problem, _ in listed)
+    header = ["problem", "sample", *(["answer", "expected"] if has_gold else []), own, opinion.rule]
     rows = []
-    for problem, number in opinion.disagreements[:MAX_LISTED]:
+    for problem, number in listed:
         sample = problem["samples"][number]
-        other = sample["other_verdicts"][opinion.rule]
-        said = [f"{verdict['status']}: {verdict['detail']}".strip(": ") for verdict in (sample, other)]
-        rows.append([problem["id"], str(number), sample["answer"] or "", problem.get("gold") or "", *said])
+        answers = [sample["answer"] or "", problem.get("gold") or ""] if has_gold else []
+        verdicts = (sample, sample["other_verdicts"][opinion.rule])
+        said = [f"{verdict['status']}: {verdict['detail']}".strip(": ") for verdict in verdicts]
+        rows.append([problem["id"], str(number), *answers, *said])
     left = len(opinion.disagreements) - len(rows)
-    header = ["problem", "sample", "answer", "expected", own, opinion.rule]
     return Table(f"Where {opinion.rule} differs", header, rows, f"and {left} more" if left else "")
 
 
@@ -189,14 +184,10 @@ def _has_partial_credit(report: Report) -> bool:
     return any(sample["score"] not in (0, 1, None) for sample in samples)
 
 
-def _columns(key: str, reports: Sequence[Report]) -> list[str]:
-    """The least and the most samples of pass@k or majority@k, for a table; of a vote of one there is nothing to say."""
-    ends = {end for report in reports if (ks := [*map(int, report[key])]) for end in (min(ks), max(ks))}
-    return [str(k) for k in sorted(ends) if k > 1 or key == "pass_at_k"]
-
-
-def _words(key: str) -> str:
-    return key.replace("_", " ")
+def _ends(by_k: Mapping[str, Interval]) -> list[str]:
+    """The fewest and the most samples that there is a figure for."""
+    ks = sorted(map(int, by_k))
+    return [str(k) for k in dict.fromkeys([*ks[:1], *ks[-1:]])]
 
 
 def _flat(settings: Mapping[str, Any]) -> str:

@@ -195,7 +195,7 @@ def _evaluate(take: _Take, bench: Bench, path: Path, shard: Shard, say: Say) -> 
     write_pages(report, path.with_suffix(""))
     for line in evaluate.lines(found):
         say(line)
-    say(f"report: {path}")
+    say(f"report: {path} and, for people, {path.stem}.md and {path.stem}.html beside it")
     if failed := found.counts().get("failed"):
         say(f"{failed} completions could not be got; the same command asks for them again")
     return not failed

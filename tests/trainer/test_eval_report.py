@@ -135,16 +135,25 @@ def test_many_rows_left_out_do_not_hide_the_score() -> None:
     assert len(found) == 11 and found[-1] == "left out: 290 more, which the JSON report names"
 
 
+def test_a_program_is_not_put_into_a_table() -> None:
+    made = report()
+    for one in made["problems"]:
+        one["gold"] = ""
+    assert "| problem | sample | this report | math-verify |" in markdown(made)
+
+
 def test_partial_credit_has_a_column_of_its_own() -> None:
     found = report()
     found["problems"][0]["samples"][1]["score"] = 0.5
-    assert "mean score" in score_table([found]).header and "mean score" not in score_table([report()]).header
+    assert "mean score" in score_table(found).header and "mean score" not in score_table(report()).header
 
 
-def test_several_sets_are_rows_of_one_table() -> None:
-    single = {**report(), "name": "other", "pass_at_k": {"1": report()["score"]}, "majority_at_k": {}}
-    made = score_table([report(), single])
-    assert [row[made.header.index("pass@2")] for row in made.rows] == ["100.0 [34.2, 100.0]", "-"]
+def test_of_many_k_the_score_table_has_the_first_and_the_last() -> None:
+    by_k = dict.fromkeys(("1", "2", "4", "8", "10"), report()["score"])
+    header = score_table({**report(), "pass_at_k": by_k, "majority_at_k": by_k}).header
+    assert [name for name in header if "@" in name] == ["pass@1", "pass@10", "majority@10"]
+    header = score_table({**report(), "pass_at_k": {"1": report()["score"]}, "majority_at_k": {}}).header
+    assert [name for name in header if "@" in name] == ["pass@1"]
 
 
 def test_a_report_without_a_protocol_tells_its_sampling_settings() -> None:
