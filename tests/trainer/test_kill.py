@@ -151,7 +151,7 @@ FORKED = """
 import os, sys
 from trainer import cli
 cli.prepare_process()
-import trainer.loop, trainer.vllm_sampler
+import matplotlib.pyplot, trainer.loop, trainer.vllm_sampler, vllm.v1.worker.cpu_worker
 for line in sys.stdin:
     child = os.fork()
     if child:
@@ -208,7 +208,6 @@ class Record:
     metrics: list[dict[str, Any]]
     rollouts: list[dict[str, Any]]
     evaluations: dict[str, Any]
-    stages: dict[str, Any]
     checkpoints: dict[str, bytes]
     """Of the newest, the best and the stages: weights and optimizer."""
 
@@ -220,9 +219,23 @@ def record(run: Path) -> Record:
         [timeless(line) for line in read_lines(run / "metrics.jsonl")],
         [timeless(row) for table in tables for row in table],
         {path.name: json.loads(path.read_text()) for path in sorted(run.glob("evals/*.json"))},
-        json.loads((run / "summary.json").read_text())["stages"],
         {str(file.relative_to(run)): file.read_bytes() for file in files},
     )
+
+
+def differences(whole: Record, other: Record) -> list[str]:
+    """Where two runs first differ in each kind of record, as values."""
+    found = []
+    for kind in ("rollouts", "metrics"):
+        pairs = zip(getattr(whole, kind), getattr(other, kind), strict=False)
+        unlike = [(a, b, key) for a, b in pairs for key in a if a[key] != b.get(key)]
+        found += [f"{kind} of step {a['step']}: {key} {a[key]!r} is {b.get(key)!r}" for a, b, key in unlike[:2]]
+        if len(getattr(whole, kind)) != len(getattr(other, kind)):
+            found.append(f"{kind}: {len(getattr(whole, kind))} are {len(getattr(other, kind))}")
+    for kind in ("evaluations", "checkpoints"):
+        one, two = getattr(whole, kind), getattr(other, kind)
+        found += [f"{name} is another" for name in sorted(one.keys() | two.keys()) if one.get(name) != two.get(name)]
+    return found
 
 
 def timeless(values: dict[str, Any]) -> dict[str, Any]:
@@ -231,9 +244,12 @@ def timeless(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def moments(number: int, seconds: float, learning: float) -> list[tuple[bool, float]]:
-    """When to kill the processes of a run: the first at any moment of its life, two once they sample and learn."""
+    """When to kill the processes of a run, and whether that counts from the moment their sampler is open: the first at
+    any moment of its life, or the first two while it samples and learns."""
     rng = random.Random(f"kill/{number}")
-    return [(False, rng.uniform(0.5, seconds)), *((True, rng.uniform(0, learning)) for _ in range(2))]
+    if number % 3 == 0:
+        return [(False, rng.uniform(0.5, seconds)), (True, rng.uniform(0, learning))]
+    return [(True, rng.uniform(0, learning)), (True, rng.uniform(0, learning / 2))]
 
 
 def where(run: Path) -> str:
@@ -264,7 +280,7 @@ def test_runs_killed_at_random_moments_end_as_if_they_had_not_been(
     whole = record(run)
     assert len({line.get("grad_norm") for line in whole.metrics}) > 6, "a run that learns nothing would prove nothing"
     say(f"a whole run takes {seconds:.0f} s, {learning:.1f} s of them once its sampler is open")
-    num_kills = 0
+    num_kills, different = 0, []
     for number in range(20):
         run.rename(place / "runs" / f"own-{number}")
         killed = []
@@ -278,11 +294,11 @@ def test_runs_killed_at_random_moments_end_as_if_they_had_not_been(
         if not (run / "summary.json").exists():
             finish(place, command)
         num_kills += len(killed)
-        say(f"run {number}: killed {len(killed)} times: {'; '.join(killed)}")
-        ended = record(run)
-        for field in ("metrics", "rollouts", "evaluations", "stages", "checkpoints"):
-            assert getattr(ended, field) == getattr(whole, field), f"run {number}: {field}"
-    say(f"20 runs, {num_kills} kills: metrics, rollouts, evaluations and weights are those of the run never killed\n")
+        unlike = differences(whole, record(run))
+        different += [f"run {number}: {found}" for found in unlike]
+        say(f"run {number}: killed {len(killed)} times ({'; '.join(killed)}): {'; '.join(unlike[:3]) or 'identical'}")
     command.close()
-    assert num_kills >= 40, num_kills
+    say(f"20 runs, {num_kills} kills, {len(different)} differences in metrics, rollouts, evaluations and weights\n")
+    assert not different, "\n".join(different)
+    assert num_kills >= 30, num_kills
     assert not left_behind()
