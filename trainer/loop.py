@@ -35,8 +35,8 @@ def train(config: RunConfig, run: RunDirectory, judge: Judge, make_sampler: Make
     """Do all that is left of a run; returns its summary, which is also written to the run directory."""
     mixture = load_mixture(config.data)
     with Session(config, run, judge, make_sampler) as session:
-        session.supervise()
         usable = session.usable(mixture)
+        session.supervise()
         chooser = Chooser(usable, seed=config.seed, curriculum=config.curriculum)
         if (state := session.carry("chooser", chooser.state)) is not None:
             chooser.restore(state)

@@ -76,15 +76,16 @@ def test_dynamic_sampling_records_what_it_dropped_and_learns_from_the_rest(tmp_p
 def test_a_step_that_finds_nothing_with_spread_learns_nothing_and_says_so(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    data = write_topics(tmp_path / "topics.jsonl", {"easy": 6})
-    run(
-        tiny.config(tmp_path, eval=None, data=data, steps=1, dynamic={"max_rounds": 2}), tmp_path / "runs", TopicJudge()
-    )
+    data = write_topics(tmp_path / "topics.jsonl", {"easy": 1})
+    config = tiny.config(tmp_path, eval=None, data=data, steps=1, problems=1, dynamic={"max_rounds": 2})
+    run(config, tmp_path / "runs", TopicJudge())
     said = capsys.readouterr().out
-    assert "step 1: only 0 of 2 groups to learn from: dynamic sampling found no more with spread among 4" in said
+    assert "step 1: only 0 of 1 groups to learn from: dynamic sampling found no more with spread among 2" in said
     [line] = read_lines(tmp_path / "runs" / "tiny" / "metrics.jsonl")
-    assert (line["dynamic/rounds"], line["dynamic/missing_groups"], line["score/mean"]) == (2, 2, 1.0)
+    assert (line["dynamic/rounds"], line["dynamic/missing_groups"], line["score/mean"]) == (2, 1, 1.0)
     assert "loss" not in line
+    made = [row["completion"] for row in rollouts(tmp_path / "runs" / "tiny")]
+    assert made[:4] != made[4:], "the second round sampled what the first one had"
 
 
 CURRICULUM = {"completions": 4, "visits": 1, "hardest": 0.0, "readmit_after": 1}
@@ -192,3 +193,4 @@ def test_prompts_that_are_too_long_are_an_event_or_a_refusal(tmp_path: Path) -> 
         ProblemError, match=r"3 of 43 prompts have more than 80 tokens .*raise max_prompt_tokens, or set"
     ):
         run(refusing, tmp_path / "refused")
+    assert not (tmp_path / "refused" / "tiny" / "checkpoints" / "base").exists(), "refused only after a stage"

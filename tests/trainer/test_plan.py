@@ -224,13 +224,15 @@ def test_a_probe_says_what_it_measured_and_what_follows() -> None:
     assert estimate["total"] == pytest.approx(2 * estimate["step"] + estimate["supervised"] + estimate["evaluation"])
 
 
-def test_prompts_that_are_too_long_are_counted(place: Path) -> None:
+def test_prompts_that_are_too_long_are_counted(place: Path, fails: Fails) -> None:
     long = {"id": "long", "prompt": "1+" * 300, "verifier": "math", "spec": {"answer": "1"}, "completion": "1"}
     for file in ("train.jsonl", "held_out.jsonl"):
         with (place / file).open("a") as lines:
             lines.write(json.dumps(long) + "\n")
     plan = planned("own.toml", "--no-probe", *PLAIN, "max_prompt_tokens=400")
     assert (plan["prompts"]["total"], plan["prompts"]["too_long"], plan["prompts"]["held_out_too_long"]) == (21, 1, 1)
+    arguments = ("own.toml", "--no-probe", *PLAIN, "max_prompt_tokens=400", "long_prompts=refuse")
+    fails(2, "data: 1 of 21 prompts have more than 400 tokens (1 of ", *arguments)
 
 
 def test_sources_have_their_shares_and_dynamic_sampling_its_rounds(place: Path) -> None:
