@@ -41,7 +41,8 @@ class ModelConfig(Table):
     """A Hugging Face hub name or a local folder; either this or [model.fresh]."""
     fresh: FreshModel | None = None
     dtype: Literal["float32", "bfloat16"] = "float32"
-    """Of the trained weights and of the sampler alike."""
+    """Of the trained weights and of the sampler alike. The optimizer keeps float32 copies of weights in bfloat16, so
+    that small steps are not rounded away."""
 
     @model_validator(mode="after")
     def _one_source(self) -> ModelConfig:

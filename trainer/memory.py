@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -29,6 +29,7 @@ from trainer.kernels.logprob import Head as kernels_head
 from trainer.kernels.logprob import reference_logprob
 from trainer.kernels.loss import Tokens, reference_sums
 from trainer.kernels.product import chunk_rows
+from trainer.optimizer import Optimizer
 from trainer.policy import Head
 from trainer.preset import PRESETS
 
@@ -130,18 +131,17 @@ def of_update(
     """The second of two micro-batches of `shape`, when the gradients of the first are there, and the optimizer."""
     with FakeTensorMode(), FAKE:
         model = _build(config, dtype)
-        parameters = list(model.parameters())
-        weights = sum(map(_bytes, [*parameters, *model.buffers()]))
+        optimizer = Optimizer(model, optim, steps=1)
+        weights = sum(map(_bytes, [*model.parameters(), *model.buffers()]))
         _learn(model, shape, temperature, device, lambda: None)
-        gradients = sum(_bytes(weight.grad) for weight in parameters if weight.grad is not None)
+        gradients = sum(_bytes(weight.grad) for weight in optimizer.parameters if weight.grad is not None)
         with Ledger() as ledger:
             _learn(model, shape, temperature, device, ledger.mark)
-        states = _optimizer_state(model, optim)
-        # On a GPU the square roots of all second moments are there at once (foreach), on a CPU those of one weight.
-        sizes = [_bytes(weight) for weight in parameters]
-        step = sum(sizes) if device == "cuda" else 2 * max(sizes)
+        # On a GPU a step is one kernel that takes nothing; on a CPU the square roots of one weight's second moments.
+        step = 0 if device == "cuda" else 2 * max(_bytes(weight) for weight in optimizer.parameters)
+        states = optimizer.num_bytes
     activations, peak = ledger.marked, max(ledger.peak, step)
-    number = sum(weight.numel() for weight in parameters)
+    number = sum(weight.numel() for weight in model.parameters())
     lost = int(HEAP_LOSS * ledger.small_at_peak) if device == "cpu" else 0
     return UpdateMemory(number, weights, gradients, states, activations, peak - activations, lost)
 
@@ -223,18 +223,8 @@ def _fused_head(hidden: Tensor, weight: Tensor) -> None:
     by_hidden = torch.empty_like(hidden)
     del exact, rounded
     given = by_weight.to(weight.dtype)
-    weight.grad = given if weight.grad is None else weight.grad.add_(given)
-    del by_weight, given
-    torch.autograd.backward([hidden], [by_hidden])
-
-
-def _optimizer_state(model: nn.Module, optim: OptimConfig) -> int:
-    """AdamW keeps two moments of each weight; Muon, which `trainer/optimizer.py` gives hidden matrices, one."""
-    weights = list(model.parameters())
-    if optim.muon_lr is None:
-        return sum(2 * _bytes(weight) for weight in weights)
-    embeddings = {id(part.weight) for part in model.modules() if isinstance(part, nn.Embedding)}
-    return sum(_bytes(w) * (1 if w.ndim == 2 and id(w) not in embeddings else 2) for w in weights)
+    del by_weight
+    torch.autograd.backward([hidden, weight], [by_hidden, given])
 
 
 class Ledger(TorchDispatchMode):  # type: ignore[no-untyped-call]

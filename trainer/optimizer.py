@@ -1,33 +1,49 @@
-"""AdamW, and Muon for the hidden matrices where asked, under one schedule."""
+"""AdamW, and Muon for the hidden matrices where asked, under one schedule, on float32 copies of halved weights."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from transformers import PreTrainedModel
 
 from trainer.config import OptimConfig
 
 
 class Optimizer:
-    """Learning rates rise linearly over the warm-up, then fall linearly to `final` of their peak at `steps`."""
+    """Learning rates rise linearly over the warm-up, then fall linearly to `final` of their peak at `steps`.
 
-    def __init__(self, model: nn.Module, config: OptimConfig, *, steps: int) -> None:
+    A weight in bfloat16 moves by 1/256 of itself or not at all, which loses nearly every step of reinforcement
+    learning. So steps are taken on a float32 copy of it, rounded into the model after each; and the gradients of
+    micro-batches are taken away from it as they come, to be added up in float32.
+    """
+
+    def __init__(self, model: PreTrainedModel, config: OptimConfig, *, steps: int) -> None:
         self._config, self._steps = config, steps
-        self.parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-        hidden: list[nn.Parameter] = []
-        if config.muon_lr is not None:
-            embeddings = {id(m.weight) for m in model.modules() if isinstance(m, nn.Embedding)}
-            hidden = [p for p in self.parameters if p.ndim == 2 and id(p) not in embeddings]
-        taken = {id(parameter) for parameter in hidden}
-        rest = [parameter for parameter in self.parameters if id(parameter) not in taken]
-        self._optimizers: list[torch.optim.Optimizer] = [
-            torch.optim.AdamW(rest, lr=config.lr, betas=config.betas, weight_decay=config.weight_decay)
+        weights = [weight for weight in model.parameters() if weight.requires_grad]
+        self._masters = {weight: _master(weight) for weight in weights if weight.dtype != torch.float32}
+        self.parameters = [self._masters.get(weight, weight) for weight in weights]
+        """What has the gradients and takes the steps, all float32: the model's own weights, or copies of them."""
+        self._hooks = [
+            weight.register_post_accumulate_grad_hook(_adding_to(master)) for weight, master in self._masters.items()
         ]
-        if config.muon_lr is not None and hidden:
+        hidden = _hidden_matrices(model) if config.muon_lr is not None else set()
+        parts: dict[bool, list[nn.Parameter]] = {True: [], False: []}
+        for weight, parameter in zip(weights, self.parameters, strict=True):
+            parts[weight in hidden].append(parameter)
+        is_cuda = all(parameter.is_cuda for parameter in parts[False])
+        self._optimizers: list[torch.optim.Optimizer] = [
+            torch.optim.AdamW(
+                parts[False], lr=config.lr, betas=config.betas, weight_decay=config.weight_decay,
+                fused=is_cuda or None,  # one kernel, without a copy of all second moments (unrun here: no GPU)
+            )
+        ]  # fmt: skip
+        if config.muon_lr is not None and parts[True]:
             muon = torch.optim.Muon(
-                hidden, lr=config.muon_lr, weight_decay=config.weight_decay, adjust_lr_fn="match_rms_adamw"
+                parts[True], lr=config.muon_lr, weight_decay=config.weight_decay, adjust_lr_fn="match_rms_adamw"
             )
             self._optimizers.append(muon)
         self._peaks = [optimizer.param_groups[0]["lr"] for optimizer in self._optimizers]
@@ -38,15 +54,25 @@ class Optimizer:
         A norm that is not finite moves nothing: the caller decides what that means.
         """
         norm = float(nn.utils.clip_grad_norm_(self.parameters, self._config.max_grad_norm))
-        if norm == norm and norm != float("inf"):
+        if math.isfinite(norm):
             factor = self.factor(step)
             for optimizer, peak in zip(self._optimizers, self._peaks, strict=True):
                 for group in optimizer.param_groups:
                     group["lr"] = peak * factor
                 optimizer.step()
-        for optimizer in self._optimizers:
-            optimizer.zero_grad(set_to_none=True)
+            self._round()
+        self.forget_gradients()
         return norm
+
+    def forget_gradients(self) -> None:
+        """Of the micro-batches so far."""
+        for parameter in (*self.parameters, *self._masters):
+            parameter.grad = None
+
+    def close(self) -> None:
+        """Leave the model's gradients alone from here on; twice is harmless."""
+        for hook in self._hooks:
+            hook.remove()
 
     def factor(self, step: int) -> float:
         """Share of the peak learning rate at a step, counted from 0."""
@@ -57,9 +83,55 @@ class Optimizer:
         """AdamW's learning rate at a step."""
         return self._config.lr * self.factor(step)
 
-    def state_dict(self) -> list[dict[str, Any]]:
-        return [optimizer.state_dict() for optimizer in self._optimizers]
+    @property
+    def num_bytes(self) -> int:
+        """What it keeps from its first step on, beside the model: two moments of each weight, of Muon's one; copies."""
+        moments = [2 if isinstance(one, torch.optim.AdamW) else 1 for one in self._optimizers]
+        numbers: list[int] = [
+            sum(weight.numel() for weight in one.param_groups[0]["params"]) for one in self._optimizers
+        ]
+        copies = sum(master.numel() for master in self._masters.values())
+        return 4 * (sum(count * number for count, number in zip(moments, numbers, strict=True)) + copies)
 
-    def load_state_dict(self, states: list[dict[str, Any]]) -> None:
-        for optimizer, state in zip(self._optimizers, states, strict=True):
-            optimizer.load_state_dict(state)
+    def state_dict(self) -> dict[str, Any]:
+        """All that decides its next steps beside the model's weights."""
+        return {
+            "optimizers": [optimizer.state_dict() for optimizer in self._optimizers],
+            "masters": [master.detach() for master in self._masters.values()],
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from `state`; the model must have the weights that it had then."""
+        for optimizer, inner in zip(self._optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(inner)
+        with torch.no_grad():
+            for master, value in zip(self._masters.values(), state["masters"], strict=True):
+                master.copy_(value)
+
+    def _round(self) -> None:
+        with torch.no_grad():
+            for weight, master in self._masters.items():
+                weight.copy_(master)
+
+
+def _hidden_matrices(model: PreTrainedModel) -> set[nn.Parameter]:
+    """The weights that Muon is for: the matrices between embedding and head."""
+    embeddings = {module.weight for module in model.modules() if isinstance(module, nn.Embedding)}
+    matrices = {weight for weight in model.parameters() if weight.ndim == 2}
+    return matrices - embeddings - {model.get_output_embeddings().weight}
+
+
+def _master(weight: nn.Parameter) -> nn.Parameter:
+    return nn.Parameter(weight.detach().float())
+
+
+def _adding_to(master: nn.Parameter) -> Callable[[Tensor], None]:
+    def take(weight: Tensor) -> None:
+        gradient, weight.grad = weight.grad, None
+        assert gradient is not None, "a hook that runs after a gradient was made found none"
+        if master.grad is None:
+            master.grad = gradient.float()
+        else:
+            master.grad.add_(gradient)
+
+    return take

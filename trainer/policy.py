@@ -77,6 +77,8 @@ class Policy:
 
     def begin(self, config: OptimConfig, *, steps: int) -> Optimizer:
         """Start a stage of learning with a fresh optimizer."""
+        if self.optimizer is not None:
+            self.optimizer.close()
         self.optimizer = Optimizer(self.model, config, steps=steps)
         return self.optimizer
 
