@@ -57,10 +57,10 @@ def _train(arguments: argparse.Namespace) -> int:
     from verifiers import Router
 
     config, text = read_config(arguments.recipe, arguments.overrides)
-    problems = load_mixture(config.data).problems
+    mixture = load_mixture(config.data)
     held_out = benchmarks.load(config.eval.data) if config.eval else None
     with Router(config.sandbox) as router:
-        router.check([*problems, *(held_out.problems if held_out else [])])
+        router.check([*mixture.curated, *(held_out.problems if held_out else [])])
         with RunDirectory.open(RUNS, config, text) as run:
             router.start()
             run.event("sandbox", description=router.sandbox_description, image=router.sandbox_image)

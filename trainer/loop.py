@@ -33,7 +33,10 @@ class RunStopped(RuntimeError):
 
 def train(config: RunConfig, run: RunDirectory, judge: Judge, make_sampler: MakeSampler) -> dict[str, Any]:
     """Do all that is left of a run; returns its summary, which is also written to the run directory."""
-    mixture = load_mixture(config.data)
+    mixture = load_mixture(config.data, lambda problems: judge.unsound(problems))
+    for source in mixture.sources:
+        if source.left_out:
+            run.event("left out", source=source.name, count=len(source.left_out), first=source.left_out[0])
     with Session(config, run, judge, make_sampler) as session:
         usable = session.usable(mixture)
         session.supervise()

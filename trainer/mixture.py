@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -23,6 +23,10 @@ class Source:
     weight: float
     """Its share of the problems asked for, relative to the other sources' weights."""
     problems: tuple[Problem, ...]
+    is_as_found: bool = False
+    """Nobody has gone over its rows: see `ProblemSet`."""
+    left_out: tuple[str, ...] = ()
+    """Its rows that are no sound problems, one line each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,19 +40,39 @@ class Mixture:
         return [problem for source in self.sources for problem in source.problems]
 
     @property
+    def curated(self) -> list[Problem]:
+        """Those that stop a run if they cannot be judged: of the others such are left out."""
+        return [problem for source in self.sources if not source.is_as_found for problem in source.problems]
+
+    @property
     def description(self) -> str:
         return " + ".join(f"{source.name} {source.version}" for source in self.sources)
 
 
-def load_mixture(data: Sequence[DataSource]) -> Mixture:
-    """Load every source. If two of them share an id, all ids get the name of their set in front: `gsm8k/17`."""
+Unsound = Callable[[Iterable[Problem]], Mapping[str, str]]
+"""Problem id to what is wrong with it: `Router.unsound`."""
+
+
+def load_mixture(data: Sequence[DataSource], unsound: Unsound | None = None) -> Mixture:
+    """Load every source. If two of them share an id, all ids get the name of their set in front: `gsm8k/17`.
+
+    With `unsound`, of sets that come as they are found what cannot be judged is left out.
+    """
     sets = [benchmarks.load(source) for source in data]
+    sets = [benchmarks.screened(one, unsound) for one in sets] if unsound else sets
     names = _apart([one.name for one in sets])
     ids = Counter(problem.id for one in sets for problem in one.problems)
     do_ids_clash = any(count > 1 for count in ids.values())
     return Mixture(
         tuple(
-            Source(name, one.version, source.weight, _named(name, one.problems) if do_ids_clash else one.problems)
+            Source(
+                name,
+                one.version,
+                source.weight,
+                _named(name, one.problems) if do_ids_clash else one.problems,
+                one.is_as_found,
+                one.left_out,
+            )
             for name, one, source in zip(names, sets, data, strict=True)
         )
     )

@@ -235,7 +235,7 @@ def make(
     sampler = _sampler(config, found)
     box, slots = _box(config.sandbox, found)
     with found.taking(), Router(config.sandbox) as router:
-        router.check([*data.problems, *(held_out.problems if held_out else [])])
+        router.check([*data.curated, *(held_out.problems if held_out else [])])
     forecast = _forecast(config, model, prompts, found)
     path = runs / config.name
     with found.taking():

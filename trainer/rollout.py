@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -22,6 +22,9 @@ class Judge(Protocol):
 
     def submit(self, problem: Problem, completion: str) -> Future[Verdict]:
         """Judge one completion in the background."""
+
+    def unsound(self, problems: Iterable[Problem]) -> Mapping[str, str]:
+        """Problem id to what is wrong with it; asked of sets that come as they are found, and only of them."""
 
 
 @dataclass(frozen=True, slots=True)

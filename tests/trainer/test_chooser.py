@@ -6,7 +6,7 @@ import json
 import math
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pytest
@@ -114,6 +114,23 @@ def test_ids_stay_as_they_are_unless_they_clash(tmp_path: Path) -> None:
     assert ids(clashing.problems) == ["a/1", "a/2", "b/2", "b/3", "a-2/1"]
     assert [problem.prompt for problem in clashing.problems] == ["a 1", "a 2", "b 2", "b 3", "a 1"]
     assert [one.name for one in clashing.sources] == ["a", "b", "a-2"]
+
+
+def test_what_cannot_be_judged_is_left_out_of_sets_that_come_as_they_are_found(tmp_path: Path) -> None:
+    path = tmp_path / "deepscaler.json"
+    path.write_text(json.dumps([{"problem": f"{n}?", "answer": answer} for n, answer in enumerate("1(2")]))
+    found, own = DataSource(name="deepscaler", path=str(path)), write(tmp_path / "own.jsonl", ["a", "b"])
+    asked: list[str] = []
+
+    def unsound(problems: Iterable[Problem]) -> dict[str, str]:
+        asked.extend(ids(problems))
+        return {problem.id: "cannot be read" for problem in problems if problem.spec["answer"] == "("}
+
+    mixture = load_mixture([found, own], unsound)
+    assert asked == ["deepscaler.json:1", "deepscaler.json:2", "deepscaler.json:3"]
+    assert ids(mixture.problems) == ["deepscaler.json:1", "deepscaler.json:3", "a", "b"]
+    assert mixture.sources[0].left_out == ("deepscaler.json:2: cannot be read",)
+    assert ids(mixture.curated) == ["a", "b"]
 
 
 # ---- curriculum
