@@ -43,6 +43,9 @@ class ModelConfig(Table):
     dtype: Literal["float32", "bfloat16"] = "float32"
     """Of the trained weights and of the sampler alike. The optimizer keeps float32 copies of weights in bfloat16, so
     that small steps are not rounded away."""
+    gradient_checkpointing: bool = False
+    """Keep of each layer only its input, and compute the rest again in the backward pass: a quarter more time for a
+    fraction of the memory."""
 
     @model_validator(mode="after")
     def _one_source(self) -> ModelConfig:

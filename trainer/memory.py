@@ -9,6 +9,7 @@ What is not covered: what a kernel takes inside itself, and what a GPU's allocat
 
 from __future__ import annotations
 
+import functools
 import resource
 import weakref
 from collections.abc import Callable
@@ -24,13 +25,13 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import AutoModelForCausalLM, PretrainedConfig
 
 from trainer.attention import PACKED, Packing
-from trainer.config import OptimConfig
+from trainer.config import ModelConfig, OptimConfig
 from trainer.kernels.logprob import Head as kernels_head
 from trainer.kernels.logprob import reference_logprob
 from trainer.kernels.loss import Tokens, reference_sums
 from trainer.kernels.product import chunk_rows
 from trainer.optimizer import Optimizer
-from trainer.policy import Head
+from trainer.policy import Head, enable_recomputing, recomputing
 from trainer.preset import PRESETS
 
 CUDA_BYTES = 2**29
@@ -126,17 +127,26 @@ def find_device() -> Device:
 
 
 def of_update(
-    config: PretrainedConfig, optim: OptimConfig, shape: Shape, *, dtype: str, device: str, temperature: float = 1.0
+    config: PretrainedConfig,
+    settings: ModelConfig,
+    optim: OptimConfig,
+    shape: Shape,
+    *,
+    device: str,
+    temperature: float = 1.0,
 ) -> UpdateMemory:
     """The second of two micro-batches of `shape`, when the gradients of the first are there, and the optimizer."""
     with FakeTensorMode(), FAKE:
-        model = _build(config, dtype)
+        model = _build(config, settings.dtype)
+        if settings.gradient_checkpointing:
+            enable_recomputing(model)
         optimizer = Optimizer(model, optim, steps=1)
         weights = sum(map(_bytes, [*model.parameters(), *model.buffers()]))
-        _learn(model, shape, temperature, device, lambda: None)
+        learn = functools.partial(_learn, model, settings.gradient_checkpointing, shape, temperature, device)
+        learn(lambda: None)
         gradients = sum(_bytes(weight.grad) for weight in optimizer.parameters if weight.grad is not None)
         with Ledger() as ledger:
-            _learn(model, shape, temperature, device, ledger.mark)
+            learn(ledger.mark)
         # On a GPU a step is one kernel that takes nothing; on a CPU the square roots of one weight's second moments.
         step = 0 if device == "cuda" else 2 * max(_bytes(weight) for weight in optimizer.parameters)
         states = optimizer.num_bytes
@@ -182,15 +192,18 @@ def _build(config: PretrainedConfig, dtype: str) -> Any:
     return AutoModelForCausalLM.from_config(config, attn_implementation=PACKED, dtype=_dtype(dtype)).eval()
 
 
-def _learn(model: Any, shape: Shape, temperature: float, device: str, after_forward: Callable[[], None]) -> None:
+def _learn(
+    model: Any, recomputes: bool, shape: Shape, temperature: float, device: str, after_forward: Callable[[], None]
+) -> None:
     """The forward and backward pass of `Policy.update`, with as many targets as `shape` says, wherever they are."""
-    hidden = _states(model, shape.rows, shape.width).index_select(0, torch.zeros(shape.targets, dtype=torch.long))
-    after_forward()
-    head = Head.of(model)
-    if device == "cuda":
-        _fused_head(hidden, head.weight)
-    else:
-        _reference_head(hidden, head, temperature)
+    with recomputing(model, is_on=recomputes):
+        hidden = _states(model, shape.rows, shape.width).index_select(0, torch.zeros(shape.targets, dtype=torch.long))
+        after_forward()
+        head = Head.of(model)
+        if device == "cuda":
+            _fused_head(hidden, head.weight)
+        else:
+            _reference_head(hidden, head, temperature)
 
 
 def _states(model: Any, rows: int, width: int) -> Tensor:

@@ -393,7 +393,6 @@ class _Model:
     codec: Codec
     config: PretrainedConfig
     context: int
-    dtype: str
     description: str
 
 
@@ -403,11 +402,11 @@ def _model(config: RunConfig, tokenizer_texts: Sequence[str]) -> _Model:
         tokenizer = fresh.learn_tokenizer(made, tokenizer_texts)
         architecture = fresh.architecture(made, tokenizer)
         description = f"made from nothing: {architecture.model_type}, {len(tokenizer)} tokens known"
-        return _Model(Codec(tokenizer), architecture, made.context, "float32", description)
+        return _Model(Codec(tokenizer), architecture, made.context, description)
     path = config.model.path
     assert path is not None, "config has neither a path nor a fresh model"
     stored = describe(path)
-    return _Model(stored.codec, AutoConfig.from_pretrained(path), stored.context, config.model.dtype, path)
+    return _Model(stored.codec, AutoConfig.from_pretrained(path), stored.context, path)
 
 
 def _prompts(config: RunConfig, model: _Model, lengths: Sequence[int], held_out: ProblemSet | None) -> Prompts:
@@ -524,7 +523,7 @@ def _forecast(config: RunConfig, model: _Model, prompts: Prompts, found: _Findin
     rows = min(max(1, config.micro_batch_tokens // width), config.completions // config.minibatches)
     shape = Shape(rows, width, rows * min(new_tokens, width - 1))
     updates = {
-        name: memory.of_update(model.config, optim, shape, dtype=model.dtype, device=device.kind)
+        name: memory.of_update(model.config, config.model, optim, shape, device=device.kind)
         for name, optim in _optimizers(config).items()
     }
     largest = max(updates, key=lambda name: updates[name].total)
@@ -587,8 +586,8 @@ def _check_total(config: RunConfig, forecast: Forecast) -> None:
         change = f"lower micro_batch_tokens to {fitting // 16 * 16}"
     elif sampler.cache > forecast.total - device.capacity:
         change = f"lower {_sampler_setting(device)}"
-    elif config.model.dtype == "float32" and config.model.fresh is None:
-        change = "set model.dtype=bfloat16, or train a smaller model"
+    elif not config.model.gradient_checkpointing and device.capacity > forecast.total - update.activations:
+        change = "set model.gradient_checkpointing=true"
     else:
         change = "train a smaller model, or lower sampling.max_new_tokens"
     raise ConfigError(

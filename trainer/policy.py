@@ -10,13 +10,15 @@ from pathlib import Path
 import torch
 from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers.modeling_layers import GradientCheckpointingLayer
 
 from trainer.attention import PACKED
 from trainer.batch import Batch, Row, pack
-from trainer.config import OptimConfig
+from trainer.config import ModelConfig, OptimConfig
 from trainer.kernels import PolicyLoss, grpo_head, linear_logprob
 from trainer.optimizer import Optimizer
 from trainer.preset import PRESETS, Preset
+from trainer.settings import ConfigError
 from trainer.text import Codec, missing_model, stop_ids
 from trainer.world import World
 
@@ -49,6 +51,7 @@ class Policy:
         self.optimizer: Optimizer | None = None
         self.packs = _use_packed_attention(self.model)
         """Whether sequences go through the model one after another, without padding; not all models can."""
+        self._recomputes = False
 
     @classmethod
     def load(cls, path: str, *, dtype: str) -> Policy:
@@ -59,6 +62,13 @@ class Policy:
         except (OSError, ValueError) as error:
             raise missing_model(path, error) from error
         return cls(model, tokenizer)
+
+    def prepare(self, config: ModelConfig) -> Policy:
+        """Make the model ready to be learned with, as configured; once. Raises `ConfigError` if it cannot be."""
+        self._recomputes = config.gradient_checkpointing
+        if self._recomputes:
+            enable_recomputing(self.model)
+        return self
 
     def save(self, folder: Path) -> None:
         """Write weights and tokenizer in the Hugging Face layout."""
@@ -127,8 +137,9 @@ class Policy:
             raise AssertionError("update before begin")
         sums = torch.zeros(6, dtype=torch.float64, device=self.model.device)
         for batch in self._batches(rows, max_tokens):
-            found = self._loss(batch, method, temperature)
-            found.loss.backward()  # type: ignore[no-untyped-call]
+            with recomputing(self.model, is_on=self._recomputes):
+                found = self._loss(batch, method, temperature)
+                found.loss.backward()  # type: ignore[no-untyped-call]
             seen = (found.loss, found.entropy, found.kl_3, found.kl_ref, found.clipped_low, found.clipped_high)
             sums += torch.stack([value.detach().double() for value in seen])
         world.add_gradients(self.optimizer.parameters)
@@ -182,6 +193,34 @@ class Head:
         if softcap is not None and scale != 1:
             raise NotImplementedError(f"{config.model_type}: logits with both a soft cap and a scale")
         return cls(layer.weight, getattr(layer, "bias", None), softcap, float(scale))
+
+
+def enable_recomputing(model: PreTrainedModel) -> None:
+    """Have `recomputing` work. Raises `ConfigError` if the model's layers cannot be computed twice."""
+    if not model.supports_gradient_checkpointing or not decoder_layers(model):
+        raise ConfigError(f"model.gradient_checkpointing: transformers has none for {model.config.model_type}")
+    model.gradient_checkpointing_enable({"use_reentrant": False, "preserve_rng_state": False})
+    model.disable_input_require_grads()  # which the old, reentrant kind needed
+
+
+@contextmanager
+def recomputing(model: PreTrainedModel, *, is_on: bool) -> Iterator[None]:
+    """Inside, layers keep their inputs alone, and are computed again in the backward pass, which must be inside, too.
+
+    transformers' layers look whether they are in train mode. Only they are: what is in them, dropout for one, is not.
+    """
+    layers = decoder_layers(model) if is_on else []
+    for layer in layers:
+        layer.training = True
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer.training = False
+
+
+def decoder_layers(model: PreTrainedModel) -> list[GradientCheckpointingLayer]:
+    return [module for module in model.modules() if isinstance(module, GradientCheckpointingLayer)]
 
 
 def _use_packed_attention(model: PreTrainedModel) -> bool:

@@ -57,6 +57,7 @@ class Session:
         if found or config.model.fresh:  # a fresh model too, so that it starts as it would resume, to the last buffer
             self.policy = Policy.load(str(self.folder), dtype=config.model.dtype)
             self.policy.version = self.progress.step
+        self.policy.prepare(config.model)
         run.forget_after(self.progress.step)
 
     def __enter__(self) -> Session:

@@ -19,7 +19,7 @@ from transformers import Qwen2Config
 from trainer import fresh, memory
 from trainer.batch import Row
 from trainer.cli import main
-from trainer.config import OptimConfig, read_config
+from trainer.config import ModelConfig, OptimConfig, read_config
 from trainer.policy import Policy
 from trainer.preset import PRESETS
 from trainer.record import RunDirectory
@@ -122,7 +122,7 @@ def test_a_local_model_is_measured_without_its_weights(place: Path) -> None:
 
 
 @pytest.mark.parametrize(("dtype", "muon_lr"), [("float32", None), ("float32", 1e-3), ("bfloat16", None)])
-def test_an_update_on_fake_tensors_takes_what_a_real_one_takes(dtype: str, muon_lr: float | None) -> None:
+def test_an_update_on_fake_tensors_takes_what_a_real_one_takes(dtype: Any, muon_lr: float | None) -> None:
     """Byte for byte in what the optimizer keeps, and but for the indices of a batch in what is live at a time."""
     policy, optim = fresh.make(tiny.MODEL, tiny.TEXTS, seed=0, dtype=dtype), OptimConfig(lr=1e-3, muon_lr=muon_lr)
     optimizer = policy.begin(optim, steps=3)
@@ -130,7 +130,7 @@ def test_an_update_on_fake_tensors_takes_what_a_real_one_takes(dtype: str, muon_
     with memory.Ledger() as ledger:
         policy.update(rows, PRESETS["dapo"], step=0, temperature=1.0, max_tokens=8 * 50)
     shape = memory.Shape(8, 50, 8 * 30)
-    forecast = memory.of_update(policy.model.config, optim, shape, dtype=dtype, device="cpu")
+    forecast = memory.of_update(policy.model.config, ModelConfig(path="", dtype=dtype), optim, shape, device="cpu")
     state = optimizer.state_dict()
     moments = [value for inner in state["optimizers"] for one in inner["state"].values() for value in one.values()]
     assert forecast.optimizer == sum(4 * kept.numel() for kept in (*moments, *state["masters"]) if kept.ndim)
@@ -153,9 +153,15 @@ QWEN_7B = Qwen2Config(
 def test_a_model_of_seven_billion_weights_is_forecast_without_loading_it() -> None:
     layer = (3584 + 1) * (3584 + 2 * 512) + 3584**2 + 3 * 3584 * 18944 + 2 * 3584
     number = 2 * 152064 * 3584 + 28 * layer + 3584
-    found = memory.of_update(QWEN_7B, OptimConfig(), memory.Shape(1, 2048, 1024), dtype="bfloat16", device="cuda")
+    halves, shape = ModelConfig(path="", dtype="bfloat16"), memory.Shape(1, 2048, 1024)
+    found = memory.of_update(QWEN_7B, halves, OptimConfig(), shape, device="cuda")
     assert found.parameters == number == 7_615_616_512
     assert (found.gradients, found.optimizer, found.allocator) == (4 * number, 12 * number, 0)
+    recomputed = memory.of_update(
+        QWEN_7B, halves.model_copy(update={"gradient_checkpointing": True}), OptimConfig(), shape, device="cuda"
+    )
+    assert recomputed.activations < 0.1 * found.activations
+    assert recomputed.activations > 28 * 2048 * 3584 * 2, "of each layer at least its input"
     head = (4 + 2) * 152064 * 3584  # its gradient in float32, and rounded
     assert found.head == pytest.approx(head + 2 * 1024 * 3584, rel=1e-3)
 
@@ -177,7 +183,7 @@ prepare_process()
 import torch
 from trainer import fresh, memory
 from trainer.batch import Row
-from trainer.config import FreshModel, OptimConfig
+from trainer.config import FreshModel, ModelConfig, OptimConfig
 from trainer.preset import PRESETS
 
 torch.set_num_threads(1)
@@ -200,7 +206,7 @@ open("/proc/self/clear_refs", "w").write("5")  # the peak starts again from here
 policy = update(FreshModel(hidden=256, layers=4, heads=4, key_value_heads=2, intermediate=768), 60)
 real = status("VmHWM") - before
 shape = memory.Shape(20, 200, 20 * 140)
-print(real, memory.of_update(policy.model.config, OptimConfig(), shape, dtype="float32", device="cpu").total)
+print(real, memory.of_update(policy.model.config, ModelConfig(path=""), OptimConfig(), shape, device="cpu").total)
 """
 
 

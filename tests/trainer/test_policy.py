@@ -11,7 +11,8 @@ import torch
 from transformers import Gemma2Config, Gemma2ForCausalLM, Qwen2Config, Qwen2ForCausalLM
 
 from trainer.batch import Row, pack
-from trainer.config import OptimConfig
+from trainer.config import ModelConfig, OptimConfig
+from trainer.memory import Ledger
 from trainer.policy import Policy, UpdateStats
 from trainer.preset import PRESETS, Preset
 
@@ -189,3 +190,35 @@ def test_imitation_is_the_mean_negative_log_likelihood() -> None:
 def test_rates_warm_up_and_fall() -> None:
     optimizer = tiny.policy().begin(OptimConfig(lr=1.0, warmup=4, final=0.1), steps=10)
     assert [round(optimizer.factor(step), 4) for step in (0, 3, 5, 10)] == [0.25, 0.73, 0.55, 0.1]
+
+
+def gradients(policy: Policy) -> tuple[float, int, dict[str, torch.Tensor]]:
+    """Of one micro-batch: loss, bytes live at most, and the gradient of each weight."""
+    optimizer = policy.begin(OptimConfig(lr=1e-9, warmup=0, max_grad_norm=1e9), steps=1)
+    found: dict[str, torch.Tensor] = {}
+    for name, weight in policy.model.named_parameters():
+        weight.register_post_accumulate_grad_hook(lambda w, name=name: found.update({name: w.grad.clone()}))
+    learned = [Row(list(range(5, 100)), [30 + n, 40], (-1.0) ** n, 1 / 16, [-5.0, -6.0]) for n in range(8)]
+    with Ledger() as ledger:
+        loss = policy.update(learned, DAPO, step=0, temperature=1.0, max_tokens=10_000).loss
+    optimizer.close()
+    return loss, ledger.peak, found
+
+
+def test_gradient_checkpointing_changes_memory_and_nothing_else() -> None:
+    """Though the model's config asks for dropout in training."""
+    start = tiny.policy()
+    model = windowed(64)
+    model.config.attention_dropout = 0.5
+    for layer in model.model.layers:
+        layer.self_attn.attention_dropout = 0.5
+    plain, recomputing = Policy(copy.deepcopy(model), start.tokenizer), Policy(model, start.tokenizer)
+    recomputing.prepare(ModelConfig(path="", gradient_checkpointing=True))
+    loss, live, wanted = gradients(plain)
+    other_loss, other_live, found = gradients(recomputing)
+    assert other_loss == pytest.approx(loss, rel=1e-6)
+    assert found.keys() == wanted.keys()
+    for name, gradient in wanted.items():
+        torch.testing.assert_close(found[name], gradient, atol=1e-7, rtol=1e-6, msg=name)
+    assert other_live < 0.8 * live, (other_live, live)
+    assert not any(module.training for module in recomputing.model.modules())
