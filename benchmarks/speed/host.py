@@ -33,6 +33,16 @@ def container_pids() -> set[int]:
     return set(map(int, subprocess.check_output([*form, *names], text=True).split())) if names else set()
 
 
+def boxes_of(owners: Iterable[int]) -> set[int]:
+    """Processes in containers that these processes made."""
+    keys = {str(pid) for pid in owners}
+    ours = [found for found in list_leftovers() if found.owner.rpartition(":")[2].partition("-")[0] in keys]
+    names = [found.name for found in ours if found.kind == "container"]
+    form = ("docker", "inspect", "--format", "{{.State.Pid}}")
+    told = subprocess.run([*form, *names], capture_output=True, text=True, check=False).stdout if names else ""
+    return {pid for first in told.split() for pid in tree(int(first))}
+
+
 def is_ours(leftover: Leftover) -> bool:
     """Made by this process."""
     return leftover.owner.rpartition(":")[2] == owner_labels()[-1].rpartition("=")[2]
@@ -58,6 +68,17 @@ def our_seconds(others: Iterable[int]) -> float:
     return sum(processes[pid].ticks for pid in ours if pid in processes) * TICK
 
 
+def tree(root: int) -> set[int]:
+    """A process and all that descend from it."""
+    return {root, *_family(_processes(), root)}
+
+
+def seconds_of(pids: Iterable[int]) -> float:
+    """CPU of these processes, with the children that each waited for."""
+    processes = _processes()
+    return sum(processes[pid].ticks for pid in pids if pid in processes) * TICK
+
+
 @dataclass(frozen=True)
 class _Process:
     name: str
@@ -76,9 +97,9 @@ def _processes() -> dict[int, _Process]:
     return found
 
 
-def _family(processes: dict[int, _Process]) -> set[int]:
+def _family(processes: dict[int, _Process], root: int | None = None) -> set[int]:
     found: set[int] = set()
-    newer = {os.getpid()}
+    newer = {root or os.getpid()}
     while newer:
         newer = {pid for pid, process in processes.items() if process.parent in newer} - found
         found |= newer
