@@ -55,7 +55,7 @@ def main(path: str) -> int:
     if work.sampler == "vllm":
         _adapt_vllm()
     else:
-        _module("trl.import_utils")._vllm_available = False
+        _module("trl.import_utils").is_vllm_available = lambda *_, **__: False
     with Router(SandboxConfig(**work.sandbox)) as router:
         router.start()
         reward = Reward(router, [problems[name] for name in work.ids])
