@@ -41,7 +41,7 @@ import tempfile
 import time
 import venv
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import distributions, version
 from itertools import pairwise
 from pathlib import Path
@@ -59,6 +59,8 @@ from benchmarks.speed.work import Step, Work
 from sandbox.leftovers import cache
 from trainer.cli import prepare_process
 from trainer.config import RunConfig, read_config
+from trainer.preset import PRESETS
+from trainer.settings import ConfigError
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = ("ours", "ours_instant", "trl", "trl_vllm")
@@ -137,7 +139,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     effort = Effort(options.rounds, options.warmup, options.steps)
     with tempfile.TemporaryDirectory(prefix="assay-step-") as name:
         folder = Path(name)
-        config, _ = read_config(RECIPE, options.overrides)
+        config = options.config
         peer = (options.peer or peer_python()) if any(name.startswith("trl") for name in options.only) else None
         model = options.model.resolve() if options.model else supervised_model(folder, options.overrides)
         setting = Setting(config, model, effort, folder, peer)
@@ -183,7 +185,25 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--warmup", type=int, default=Effort.warmup, help="steps of a round that do not count")
     parser.add_argument("--steps", type=int, default=Effort.steps, help="steps of a round that count")
     parser.add_argument("--json", type=Path, metavar="FILE", help="the same figures for programs")
-    return parser.parse_intermixed_args(arguments)
+    options = parser.parse_intermixed_args(arguments)
+    try:
+        options.config, _ = read_config(RECIPE, options.overrides)
+    except ConfigError as error:
+        parser.error(str(error))
+    if not is_like_trl(options.config):
+        parser.error(
+            "equal work for TRL: preset dapo with any clips, temperature 1, no correction, AdamW without decay"
+        )
+    return options
+
+
+def is_like_trl(config: RunConfig) -> bool:
+    """Whether the recipe learns by what TRL's settings of `trl_step.py` mean."""
+    method = config.objective.method
+    same = replace(PRESETS["dapo"], clip_low=method.clip_low, clip_high=method.clip_high)
+    is_plain = config.objective.correction == "none" and config.sampling.temperature == 1
+    is_adamw = config.optim.muon_lr is None and config.optim.weight_decay == 0
+    return replace(method, importance_cap=same.importance_cap) == same and is_plain and is_adamw
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -232,7 +252,10 @@ def peer_python() -> str:
         packages = sysconfig.get_path("purelib")
         places = subprocess.check_output([python, "-c", "import site; print(site.getsitepackages()[0])"], text=True)
         (Path(places.strip()) / "ours.pth").write_text(f"{packages}\n")
-        subprocess.run([python, "-m", "pip", "install", "--quiet", PEER], stdout=sys.stderr, check=True)
+        install = [str(python), "-m", "pip", "install", "--quiet", PEER]
+        told = subprocess.run(install, capture_output=True, text=True, check=False)
+        if told.returncode:
+            raise SystemExit(f"{PEER} cannot be installed: {told.stderr.strip()}")
         done.touch()
     return str(python)
 
@@ -353,8 +376,8 @@ def _peer(setting: Setting, turn: int, name: str, drawn: Drawn) -> Run:
         lr=config.optim.lr,
         betas=config.optim.betas,
         max_grad_norm=config.optim.max_grad_norm,
-        clip_low=config.objective.clip_low,
-        clip_high=config.objective.clip_high,
+        clip_low=config.objective.method.clip_low,
+        clip_high=config.objective.method.clip_high,
         seed=config.seed,
         out=str(out),
     )

@@ -23,6 +23,7 @@ from benchmarks.speed.step import (
     Setting,
     counted,
     figures_of,
+    main,
     ratios,
     targets,
     toml,
@@ -171,6 +172,24 @@ def test_an_unknown_contender_is_the_users_mistake() -> None:
     ended = subprocess.run(command, cwd="/", capture_output=True, text=True, timeout=120, check=False)
     assert ended.returncode == 2
     assert "no 'verl'; there are ours, ours_instant, trl, trl_vllm" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("override", "complaint"),
+    [
+        ("problems=none", "problems: "),
+        ("objective.preset=rloo", "equal work for TRL"),
+        ("optim.muon_lr=0.1", "equal work for TRL"),
+        ("sampling.temperature=0.8", "equal work for TRL"),
+    ],
+)
+def test_work_that_cannot_be_equal_is_the_users_mistake(
+    override: str, complaint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([override])
+    assert ended.value.code == 2
+    assert complaint in capsys.readouterr().err
 
 
 def test_the_stored_figures_are_of_the_promised_form() -> None:
