@@ -52,13 +52,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import pyarrow.parquet
 
 import benchmarks
+from benchmarks import ProblemSource
 from benchmarks.speed import instant
 from benchmarks.speed.contenders import say
 from benchmarks.speed.watch import Watched, watch
 from benchmarks.speed.work import Step, Work
 from sandbox.leftovers import cache
 from trainer.cli import prepare_process
-from trainer.config import RunConfig, read_config
+from trainer.config import RunConfig, Shaping, read_config
 from trainer.preset import PRESETS
 from trainer.settings import ConfigError
 
@@ -128,6 +129,10 @@ class Setting:
     """The interpreter that has TRL."""
 
     @property
+    def source(self) -> ProblemSource:
+        return self.config.data[0]  # the only one: `is_like_trl`
+
+    @property
     def num_steps(self) -> int:
         return self.effort.warmup + self.effort.steps
 
@@ -192,7 +197,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         parser.error(str(error))
     if not is_like_trl(options.config):
         parser.error(
-            "equal work for TRL: preset dapo with any clips, temperature 1, no correction, AdamW without decay"
+            "equal work for TRL: preset dapo with any clips, temperature 1, no correction, AdamW without decay, "
+            "one problem set of which every problem is learned from, and scores as rewards"
         )
     return options
 
@@ -203,7 +209,11 @@ def is_like_trl(config: RunConfig) -> bool:
     same = replace(PRESETS["dapo"], clip_low=method.clip_low, clip_high=method.clip_high)
     is_plain = config.objective.correction == "none" and config.sampling.temperature == 1
     is_adamw = config.optim.muon_lr is None and config.optim.weight_decay == 0
-    return replace(method, importance_cap=same.importance_cap) == same and is_plain and is_adamw
+    takes_all = len(config.data) == 1 and config.curriculum is None and config.dynamic is None
+    is_score = config.shaping == Shaping()
+    return (
+        replace(method, importance_cap=same.importance_cap) == same and is_plain and is_adamw and takes_all and is_score
+    )
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -325,7 +335,7 @@ def _ours(setting: Setting, turn: int, drawn: Drawn | None) -> Run:
 
 def training(config: RunConfig, name: str, model: Path, steps: int) -> dict[str, Any]:
     """The recipe's reinforcement learning alone, from a model that is there, at a constant rate."""
-    values = config.model_dump(mode="json", exclude={"sft", "eval", "model", "checkpoints"}, exclude_none=True)
+    values = config.model_dump(mode="json", exclude={"sft", "eval", "model", "checkpoints"})
     values |= {"name": name, "steps": steps, "checkpoints": {"every": 10**6}}
     values["model"] = {"path": str(model), "dtype": config.model.dtype}
     values["optim"] |= {"warmup": 0, "final": 1.0}
@@ -334,10 +344,11 @@ def training(config: RunConfig, name: str, model: Path, steps: int) -> dict[str,
 
 def toml(values: Mapping[str, Any], prefix: str = "") -> str:
     """Tables of plain values as TOML; a JSON text, number, boolean or list of them is one in TOML, too."""
-    plain = [f"{key} = {json.dumps(value)}\n" for key, value in values.items() if not isinstance(value, Mapping)]
+    given = {key: value for key, value in values.items() if value is not None}
+    plain = [f"{key} = {json.dumps(value)}\n" for key, value in given.items() if not isinstance(value, Mapping)]
     tables = [
         f"[{prefix}{key}]\n" + toml(value, f"{prefix}{key}.")
-        for key, value in values.items()
+        for key, value in given.items()
         if isinstance(value, Mapping) and value
     ]
     return "".join(plain + tables)
@@ -347,7 +358,7 @@ def _instant_problems(setting: Setting, drawn: Drawn) -> Path:
     """The problems of the run, in the set's order and with their ids, for the verifier that knows the verdicts."""
     path = setting.folder / "instant.jsonl"
     with path.open("w") as file:
-        for problem in benchmarks.load(setting.config.data).problems:
+        for problem in benchmarks.load(setting.source).problems:
             prompt = problem.prompt
             row = {
                 "id": problem.id,
@@ -366,7 +377,7 @@ def _peer(setting: Setting, turn: int, name: str, drawn: Drawn) -> Run:
     work = Work(
         sampler="vllm" if name == "trl_vllm" else "transformers",
         model=str(setting.model),
-        data=config.data.model_dump(mode="json", exclude_none=True),
+        data=setting.source.model_dump(mode="json", exclude={"weight"}),
         sandbox=config.sandbox.model_dump(mode="json"),
         ids=list(drawn.ids),
         problems=config.problems,
