@@ -364,6 +364,7 @@ def _make_sampler(config: RunConfig) -> MakeSampler:
             max_sequences=max(config.completions, 256),
             gpu_memory=config.sampling.gpu_memory,
             seed=config.seed,
+            sleep=config.sampling.sleep,
         )
 
     return open_sampler

@@ -184,6 +184,19 @@ class Sampling(Table):
     """Updates that the policy may be ahead of the one that sampled what it learns from. 0: sampled by itself, exactly.
     1: the next step is sampled while this one is learned."""
 
+    sleep: bool = False
+    """vLLM gives back what it has of a GPU while the policy learns, and keeps its weights in the host's memory."""
+
+    @model_validator(mode="after")
+    def _rests(self) -> Sampling:
+        if self.sleep and self.sampler == "plain":
+            raise ValueError("sleep: the plain sampler is the trained model itself; leave it out")
+        if self.sleep and self.max_staleness:
+            raise ValueError(
+                "sleep: with max_staleness the sampler works while the policy learns; leave out one of them"
+            )
+        return self
+
     @model_validator(mode="before")
     @classmethod
     def _untruncated(cls, values: Any) -> Any:

@@ -55,6 +55,7 @@ def train(config: RunConfig, run: RunDirectory, judge: Judge, make_sampler: Make
             rollout = sample(config, policy, sampler, judge, chooser, step)
             refuse_unjudged(config, rollout.sampled)
             canary.compare_samples(rollout.sampled)
+            sampler.rest()
             sampled = time.monotonic()
             rewards = rewards_of(rollout.sampled, config.shaping, max_new_tokens=config.sampling.max_new_tokens)
             kept = len(rollout.groups)

@@ -151,10 +151,14 @@ class Forecast:
     sampler: SamplerMemory
     sequences_cached: int
     """How many sequences at full length the sampler's cache holds at a time."""
+    sleeps: bool = False
+    """Whether the sampler gives its memory back while the policy learns."""
 
     @property
     def total(self) -> int:
-        return self.program + self.update.total + self.sampler.total
+        working = self.update.total - self.update.fixed
+        together = max(working, self.sampler.total) if self.sleeps else working + self.sampler.total
+        return self.program + self.update.fixed + together
 
 
 @dataclass(frozen=True, slots=True)
@@ -540,7 +544,9 @@ def _forecast(config: RunConfig, model: _Model, prompts: Prompts, found: _Findin
         )
         cached = sampler.cache_tokens // (prompts.longest + new_tokens)
     program = memory.CUDA_BYTES if device.kind == "cuda" else memory.of_this_process()
-    forecast = Forecast(device, program, updates[largest], largest, shape, sampler, cached)
+    forecast = Forecast(device, program, updates[largest], largest, shape, sampler, cached, config.sampling.sleep)
+    if config.sampling.sleep and device.kind == "cpu":
+        found.mistakes.append("sampling.sleep: needs a GPU: vLLM's CPU build does not sleep; leave it out")
     with found.taking():
         _check_cache(config, model, forecast)
     with found.taking():
@@ -580,7 +586,7 @@ def _check_total(config: RunConfig, forecast: Forecast) -> None:
     if forecast.total <= device.capacity:
         return
     tokens = forecast.micro_batch.rows * forecast.micro_batch.width
-    room = device.capacity - forecast.program - update.fixed - sampler.total
+    room = device.capacity - forecast.program - update.fixed - (0 if forecast.sleeps else sampler.total)
     fitting = room * tokens // (update.total - update.fixed)
     if fitting >= forecast.micro_batch.width:
         change = f"lower micro_batch_tokens to {fitting // 16 * 16}"

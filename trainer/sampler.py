@@ -49,6 +49,9 @@ class Sampler(Protocol):
     def load(self, policy: Policy) -> None:
         """Take over the policy's weights and version."""
 
+    def rest(self) -> None:
+        """Until `load`, nothing will be asked of it: it may give back memory that the policy learns in."""
+
     def close(self) -> None:
         """Give back what it holds; twice is harmless."""
 
@@ -106,6 +109,9 @@ class PlainSampler:
 
     def load(self, policy: Policy) -> None:
         self._policy = policy
+
+    def rest(self) -> None:
+        """Has no memory of its own to give back."""
 
     def close(self) -> None:
         """Holds nothing of its own."""

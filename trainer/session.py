@@ -176,6 +176,8 @@ class Session:
         started = time.monotonic()
         problems = benchmarks.load(stage.data)
         line = report.StageLine(stage.name, stage.steps)
+        if self._sampler is not None:
+            self._sampler.rest()
         supervise(
             self.policy,
             stage,

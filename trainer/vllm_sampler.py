@@ -18,6 +18,7 @@ from vllm.v1.engine.llm_engine import LLMEngine
 
 from trainer.policy import Policy
 from trainer.sampler import Draw, completion
+from trainer.settings import ConfigError
 from trainer.text import Codec
 from trainer.types import Completion
 
@@ -35,9 +36,15 @@ class VllmSampler:
         max_sequences: int,
         gpu_memory: float,
         seed: int,
+        sleep: bool = False,
     ) -> None:
-        """Load the model in `folder` (or on the hub); completions carry version 0 until `load`."""
-        self._codec, self._version, self._requests = codec, 0, 0
+        """Load the model in `folder` (or on the hub); completions carry version 0 until `load`.
+
+        Raises `ConfigError` if it is to sleep, as `rest` tells, where there is no GPU.
+        """
+        if sleep and current_platform.is_cpu():
+            raise ConfigError("sampling.sleep: needs a GPU: vLLM's CPU build does not sleep; leave it out")
+        self._codec, self._version, self._requests, self._sleeps = codec, 0, 0, sleep
         arguments = EngineArgs(
             model=str(folder),
             dtype=dtype,  # "auto" would turn float32 weights into bfloat16
@@ -54,6 +61,7 @@ class VllmSampler:
             skip_tokenizer_init=True,
             use_tqdm_on_load=False,
             disable_log_stats=True,
+            enable_sleep_mode=sleep,
         )
         self._engine = LLMEngine.from_engine_args(arguments)
         self._engine.output_processor.tokenizer = codec.tokenizer  # finds the texts to stop at
@@ -97,7 +105,18 @@ class VllmSampler:
             for name, ids in zip(names, sequences, strict=True)
         ]
 
+    def rest(self) -> None:
+        """Sleep, if asked for: weights go to the host's memory, and keys and values away (unrun here: no GPU).
+
+        This is vLLM's level 1. Level 2 drops the weights, too, which `load` would bring back; but not all that a model
+        has besides: after it vLLM was seen to sample garbage (vllm#21336, vllm#54235).
+        """
+        if self._sleeps:
+            self._engine.sleep(level=1)
+
     def load(self, policy: Policy) -> None:
+        if self._sleeps and self._engine.is_sleeping():
+            self._engine.wake_up()
         self._engine.collective_rpc("reload_weights", kwargs={"weights_iterator": list(policy.weights())})
         if current_platform.is_cpu():
             self._engine.apply_model(_repack_tied_head)

@@ -48,6 +48,8 @@ def test_shipped_recipes_are_valid_and_say_what_they_are_in_their_first_line(rec
         (["sandbox.kind=dokcer"], "sandbox.kind: Input should be 'auto', 'docker', 'bubblewrap' or 'process'"),
         (["model.fresh.hidden=128"], "model: give either path"),
         (["problems=32", "minibatches=5"], "minibatches: 5 does not divide problems = 32"),
+        (["sampling.sleep=true", "sampling.sampler=plain"], "sampling: sleep: the plain sampler is the trained model"),
+        (["sampling.sleep=true", "sampling.max_staleness=1"], "sampling: sleep: with max_staleness the sampler works"),
         (["optim"], "an override looks like key=value"),
         (["steps.x=1"], "steps is a single value, not a table"),
     ],

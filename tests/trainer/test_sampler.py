@@ -13,6 +13,7 @@ import torch
 from trainer.canary import Canary, WeightMismatch
 from trainer.policy import Policy
 from trainer.sampler import Draw, PlainSampler, Sampler
+from trainer.settings import ConfigError
 from trainer.types import Completion
 from trainer.vllm_sampler import VllmSampler
 
@@ -124,6 +125,13 @@ def test_weights_that_are_not_numbers_are_noticed(policy: Policy) -> None:
     broken = perturbed(policy, float("nan"))
     with pytest.raises(WeightMismatch):
         compare_weights(broken, PlainSampler(broken))
+
+
+def test_sleep_is_refused_where_there_is_no_gpu(policy: Policy, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="needs a GPU"):
+        VllmSampler(
+            tmp_path, policy.codec, dtype="float32", context=256, max_sequences=32, gpu_memory=0.2, seed=0, sleep=True
+        )
 
 
 def test_a_consumer_that_stops_early_leaves_no_request_behind(vllm_sampler: VllmSampler) -> None:
