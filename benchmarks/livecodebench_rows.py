@@ -1,4 +1,4 @@
-"""A row of LiveCodeBench as a problem: its tags, its prompt, and its tests as each of two rules judges them.
+"""A row of LiveCodeBench as a problem: its tags, its prompt, and its tests as each rule judges them.
 
 What a row means, and the rule called "official", follow lcb_runner (github.com/LiveCodeBench/LiveCodeBench):
 `benchmarks/code_generation.py` for the rows, `prompts/code_generation.py` for the prompt.
