@@ -18,7 +18,7 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from trainer.config import Checkpoints
-from trainer.disk import publish, remove, writing
+from trainer.disk import WriteFailed, publish, remove, writing
 from trainer.optimizer import Optimizer
 from trainer.policy import Policy
 from trainer.types import Completion, Group
@@ -75,7 +75,11 @@ class CheckpointWriter:
         }  # now: its owner will go on changing it
 
         def write() -> None:
-            _write(self._folder / name, policy, weights, tensors, parts, state)
+            try:
+                _write(self._folder / name, policy, weights, tensors, parts, state)
+            except WriteFailed:
+                shutil.rmtree(_aside(self._folder / name), ignore_errors=True)  # a full disk has better use for it
+                raise
             self._event("checkpoint", checkpoint=name)
             self._prune()
 
@@ -187,7 +191,7 @@ def _write(
     state: State,
 ) -> None:
     """Write a checkpoint aside, then rename it: `folder` exists only whole."""
-    aside = folder.with_name(folder.name + ".part")
+    aside = _aside(folder)
     shutil.rmtree(aside, ignore_errors=True)
     resume = aside / "resume"
     with writing(folder):
@@ -208,6 +212,10 @@ def _write(
             pyarrow.parquet.write_table(table, resume / "pending.parquet")
         (resume / "progress.json").write_text(json.dumps(asdict(state.progress)))
         publish(aside, folder)
+
+
+def _aside(folder: Path) -> Path:
+    return folder.with_name(folder.name + ".part")
 
 
 PENDING_SCHEMA = pyarrow.schema(

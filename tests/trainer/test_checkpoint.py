@@ -248,6 +248,7 @@ def test_what_cannot_be_written_is_named_and_the_checkpoint_before_it_stays(tmp_
                 opened.wait()
         opened.check()  # it has been told: once is enough
     assert events == [("checkpoint", "000001")]
+    assert [path.name for path in tmp_path.iterdir()] == ["000001"], "a part of one fills the disk"
     folder, progress = checkpoint.latest(tmp_path) or pytest.fail("no checkpoint")
     assert progress.step == 1
     assert values(folder) == {1.0}
