@@ -67,11 +67,16 @@ def _train(arguments: argparse.Namespace) -> int:
             print(f"run: {run.path}   sandbox: {router.sandbox_description}", flush=True)
             from trainer.canary import WeightMismatch
             from trainer.chooser import NothingLeft
-            from trainer.loop import RunStopped, train
+            from trainer.loop import train
+            from trainer.out_of_memory import OutOfMemory
+            from trainer.session import RunPaused, RunStopped
 
             try:
                 train(config, run, router, _make_sampler(config))
-            except (NothingLeft, RunStopped, WeightMismatch) as error:
+            except RunPaused as error:
+                run.event("pause", reason=str(error))
+                raise Failure(FOUND_FAILURES, f"paused: {error}; the same command goes on from here") from error
+            except (NothingLeft, OutOfMemory, RunStopped, WeightMismatch) as error:
                 run.event("stop", reason=str(error))
                 raise Failure(FOUND_FAILURES, f"stopped: {error}") from error
             finally:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
 from trainer.batch import Row
 from trainer.config import RunConfig
 from trainer.objective import advantages_of, divergence_of, importance_of, less_divergence, totals_of, weights_of
+from trainer.out_of_memory import with_smaller_micro_batches
 from trainer.policy import Policy, UpdateStats
-from trainer.shaping import is_learned_from
+from trainer.rollout import Rollout
+from trainer.shaping import is_learned_from, rewards_of
 from trainer.types import Group
 from trainer.world import World
 
@@ -37,12 +39,28 @@ class Learned:
 class Learner:
     """The policy with what it learns by: the settings, and the reference policy if there is one."""
 
-    def __init__(self, config: RunConfig, policy: Policy, reference: Policy | None, world: World) -> None:
-        self._config, self._policy, self._reference, self._world = config, policy, reference, world
+    def __init__(
+        self,
+        config: RunConfig,
+        policy: Policy,
+        reference: Policy | None,
+        world: World,
+        say: Callable[[str], None] = print,
+    ) -> None:
+        """`say` is told when memory runs out and the work goes on in smaller pieces."""
+        self._config, self._policy, self._reference, self._world, self._say = config, policy, reference, world, say
         self._method = config.objective.method
+        self.micro_batch_tokens = config.micro_batch_tokens
+        """Fewer than in the settings once memory has run out."""
 
-    def learn(self, groups: Sequence[Group], rewards: Sequence[Sequence[float]], step: int) -> Learned:
-        """Update the policy on rewards that are nan where unjudged, once for each minibatch of whole groups."""
+    def learn(self, rollout: Rollout, step: int) -> Learned:
+        """Update the policy, once for each minibatch of whole groups."""
+        shaping, longest = self._config.shaping, self._config.sampling.max_new_tokens
+        rewards, kept = rewards_of(rollout.sampled, shaping, max_new_tokens=longest), len(rollout.groups)
+        return self._learn(rollout.groups, rewards[:kept], step).and_dropped(rewards[kept:])
+
+    def _learn(self, groups: Sequence[Group], rewards: Sequence[Sequence[float]], step: int) -> Learned:
+        """On rewards that are nan where unjudged."""
         rows = [
             [Row(made.prompt_ids, made.token_ids, old_logprobs=made.logprobs) for made in group.completions]
             for group in groups
@@ -83,16 +101,22 @@ class Learner:
         learned = [row for row in weighed if row.weight and (always or row.advantage)]
         if not self._world.total([len(learned)])[0]:
             return []
-        return [
-            self._policy.update(
+
+        def update(max_tokens: int) -> UpdateStats:
+            return self._policy.update(
                 learned,
                 self._method,
                 step=step,
                 temperature=self._config.sampling.temperature,
-                max_tokens=self._config.micro_batch_tokens,
+                max_tokens=max_tokens,
                 world=self._world,
             )
-        ]
+
+        longest_row = max(map(len, learned), default=0)
+        stats, self.micro_batch_tokens = with_smaller_micro_batches(
+            update, self.micro_batch_tokens, self._say, longest=longest_row
+        )
+        return [stats]
 
     def _corrected(self, rows: list[list[Row]]) -> tuple[list[list[Row]], dict[str, float]]:
         """With the trainer's own log-probs for the sampler's, and weights that make up for the difference."""
@@ -143,7 +167,7 @@ class Learner:
             policy.logprobs(
                 list(chain(*rows)),
                 temperature=self._config.sampling.temperature,
-                max_tokens=self._config.micro_batch_tokens,
+                max_tokens=self.micro_batch_tokens,
             )
         )
         return [[next(found) for _ in part] for part in rows]

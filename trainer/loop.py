@@ -6,29 +6,23 @@ import math
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
-from trainer import checkpoint
+from trainer import report
 from trainer.canary import Canary
 from trainer.chooser import Chooser
 from trainer.config import RunConfig
-from trainer.dynamic import fill
 from trainer.learn import Learned, Learner
 from trainer.mixture import load_mixture
 from trainer.policy import Policy
 from trainer.record import RunDirectory
-from trainer.rollout import Judge, Rollout, roll_out
-from trainer.sampler import Draw, Sampler
-from trainer.session import MakeSampler, Session
-from trainer.shaping import rewards_of
+from trainer.rollout import Judge
+from trainer.sampler import Sampler
+from trainer.session import MakeSampler, RunStopped, Session
+from trainer.stream import Stream
 from trainer.types import Group
 from trainer.world import World
 from verifiers import Problem
-
-
-class RunStopped(RuntimeError):
-    """The run ended itself, for the reason in the message; what it had learned is in its last checkpoint."""
 
 
 def train(config: RunConfig, run: RunDirectory, judge: Judge, make_sampler: MakeSampler) -> dict[str, Any]:
@@ -40,28 +34,24 @@ def train(config: RunConfig, run: RunDirectory, judge: Judge, make_sampler: Make
     with Session(config, run, judge, make_sampler) as session:
         usable = session.usable(mixture)
         session.supervise()
-        chooser = Chooser(usable, seed=config.seed, curriculum=config.curriculum)
-        if (state := session.carry("chooser", chooser.state)) is not None:
-            chooser.restore(state)
         policy, sampler = session.policy, session.sampler
         canary = _canary(config, policy, sampler, usable.problems)
         canary.compare_weights()
-        optimizer = policy.begin(config.optim, steps=config.steps)
-        if session.progress.step:
-            checkpoint.restore_optimizer(optimizer, session.folder)
-        learner = Learner(config, policy, session.reference(), World.of_this_process())
+        learner = session.begin(Learner(config, policy, session.reference(), World.of_this_process(), report.say))
+        chooser = Chooser(usable, seed=config.seed, curriculum=config.curriculum)
+        stream = session.resume(Stream(config, policy.codec, sampler, judge, chooser))
         for step in range(session.progress.step, config.steps):
             started = time.monotonic()
-            rollout = sample(config, policy, sampler, judge, chooser, step)
+            rollout = stream.take(step)
             refuse_unjudged(config, rollout.sampled)
             canary.compare_samples(rollout.sampled)
             sampler.rest()
+            stream.look_ahead(policy.version)
             sampled = time.monotonic()
-            rewards = rewards_of(rollout.sampled, config.shaping, max_new_tokens=config.sampling.max_new_tokens)
-            kept = len(rollout.groups)
-            learned = learner.learn(rollout.groups, rewards[:kept], step).and_dropped(rewards[kept:])
+            learned = learner.learn(rollout, step)
             refuse_not_finite(learned, step)
             updated = time.monotonic()
+            stream.settle()
             sampler.load(policy)
             canary.compare_weights()
             now = time.monotonic()
@@ -79,27 +69,6 @@ def _canary(config: RunConfig, policy: Policy, sampler: Sampler, problems: Seque
         tolerance=config.tolerance,
         max_tokens=config.micro_batch_tokens,
     )
-
-
-def sample(config: RunConfig, policy: Policy, sampler: Sampler, judge: Judge, chooser: Chooser, step: int) -> Rollout:
-    """The groups of one step, in one round or, with dynamic sampling, in as many as it takes."""
-
-    def ask(count: int, number: int) -> Rollout:
-        problems = chooser.take(count)
-        prompts = [policy.codec.encode_prompt(problem.prompt) for problem in problems]
-        draw = Draw(
-            count=config.sampling.group,
-            max_new_tokens=config.sampling.max_new_tokens,
-            temperature=config.sampling.temperature,
-            seed=config.seed * 1_000_003 + step + number * 10**9,  # a problem that comes again has other completions
-        )
-        return roll_out(problems, prompts, sampler, judge, draw)
-
-    dynamic = config.dynamic
-    rollout = fill(ask, wanted=config.problems, max_rounds=dynamic.max_rounds) if dynamic else ask(config.problems, 0)
-    for group in rollout.sampled:
-        chooser.observe(group.problem.id, group.scores)
-    return replace(rollout, figures={**rollout.figures, **chooser.figures})
 
 
 def refuse_unjudged(config: RunConfig, groups: Sequence[Group]) -> None:

@@ -135,6 +135,7 @@ class Policy:
         """
         if self.optimizer is None:
             raise AssertionError("update before begin")
+        self.optimizer.forget_gradients()  # what an update that ran out of memory left behind
         sums = torch.zeros(6, dtype=torch.float64, device=self.model.device)
         for batch in self._batches(rows, max_tokens):
             with recomputing(self.model, is_on=self._recomputes):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -45,17 +47,45 @@ class Rollout:
         return [*self.groups, *self.dropped]
 
 
+class Abandoned(RuntimeError):
+    """The run is over: nobody waits for this rollout any more."""
+
+
 def roll_out(
-    problems: Sequence[Problem], prompts: Sequence[Sequence[int]], sampler: Sampler, judge: Judge, draw: Draw
+    problems: Sequence[Problem],
+    prompts: Sequence[Sequence[int]],
+    sampler: Sampler,
+    judge: Judge,
+    draw: Draw,
+    *,
+    is_over: Callable[[], bool] = lambda: False,
 ) -> Rollout:
-    """Sample `draw.count` completions for each problem and judge them; `prompts` are the problems' tokens."""
+    """Sample `draw.count` completions for each problem and judge them; `prompts` are the problems' tokens.
+
+    Raises `Abandoned` when `is_over` says so between two completions.
+    """
     started = time.monotonic()
-    answers: list[list[tuple[Completion, Future[Verdict]]]] = [[] for _ in problems]
-    for index, completion in sampler.sample(prompts, draw):
-        answers[index].append((completion, judge.submit(problems[index], completion.text)))
+    answers: dict[int, tuple[Completion, Future[Verdict]]] = {}
+    for place, completion in sampler.sample(prompts, draw):
+        if is_over():
+            raise Abandoned
+        answers[place] = completion, judge.submit(problems[place // draw.count], completion.text)
     sampled = time.monotonic()
-    groups = [
-        Group(problem, [completion for completion, _ in pairs], [verdict.result() for _, verdict in pairs])
-        for problem, pairs in zip(problems, answers, strict=True)
-    ]
+    groups = []
+    for index, problem in enumerate(problems):
+        pairs = [answers[place] for place in range(index * draw.count, (index + 1) * draw.count)]
+        groups.append(Group(problem, [made for made, _ in pairs], [verdict.result() for _, verdict in pairs]))
     return Rollout(groups, sampled - started, time.monotonic() - sampled)
+
+
+def seeds_of(problems: Sequence[Problem], count: int, *, seed: int, step: int, turn: int = 0) -> tuple[int, ...]:
+    """A seed for each completion, by problem and sample; a problem that comes again, in the same turn of sampling or in
+    another, has others then."""
+    visits: Counter[str] = Counter()
+    seeds = []
+    for problem in problems:
+        visits[problem.id] += 1
+        for sample in range(count):
+            name = f"{seed}/{step}/{turn}/{problem.id}/{visits[problem.id]}/{sample}"
+            seeds.append(int.from_bytes(hashlib.blake2b(name.encode(), digest_size=7).digest(), "big"))
+    return tuple(seeds)

@@ -29,7 +29,7 @@ class Draw:
     top_p: float = 1.0
     """Only for evaluation: the trainer's log-probs know nothing of it."""
     seeds: tuple[int, ...] = ()
-    """One for each prompt, with `count` 1: then a completion depends on its prompt and seed, whatever the batch."""
+    """One for each completion, prompt after prompt: then it depends on its prompt and seed, whatever the batch."""
     stop: tuple[str, ...] = ()
     """A completion ends before the first of these; only for evaluation."""
 
@@ -41,7 +41,10 @@ class Sampler(Protocol):
     """What samples, with its version."""
 
     def sample(self, prompts: Sequence[Sequence[int]], draw: Draw) -> Iterator[tuple[int, Completion]]:
-        """Yield each completion as it finishes, with the index of its prompt; the same seed, the same tokens."""
+        """Yield each completion as it finishes, with its place, prompt after prompt: prompt * `draw.count` + sample.
+
+        The same seed, the same tokens.
+        """
 
     def logprobs(self, sequences: Sequence[Sequence[int]]) -> list[list[float]]:
         """Log-probs at temperature 1 of all tokens of each sequence but its first."""
@@ -66,7 +69,7 @@ class PlainSampler:
 
     def sample(self, prompts: Sequence[Sequence[int]], draw: Draw) -> Iterator[tuple[int, Completion]]:
         started = time.monotonic()
-        torch.manual_seed(draw.seed)
+        torch.manual_seed(draw.seed)  # one stream for the batch: `draw.seeds` are of no use here
         codec, device = self._policy.codec, self._policy.model.device
         width = max(len(prompt) for prompt in prompts)
         padded = [[codec.pad_id] * (width - len(prompt)) + list(prompt) for prompt in prompts]
@@ -92,16 +95,11 @@ class PlainSampler:
         logits = torch.stack(made.logits, 1).float() / (draw.temperature or 1.0)  # [N, T, V]
         logprobs = torch.log_softmax(logits, -1).gather(-1, new[..., None]).squeeze(-1)
         seconds = time.monotonic() - started
-        for index, (ids, values) in enumerate(zip(new.tolist(), logprobs.tolist(), strict=True)):
+        for place, (ids, values) in enumerate(zip(new.tolist(), logprobs.tolist(), strict=True)):
             end = next((at + 1 for at, token in enumerate(ids) if token in codec.stop_ids), None)
             length = end or len(ids)
-            prompt = index // draw.count
-            yield (
-                prompt,
-                completion(
-                    codec, prompts[prompt], ids[:length], values[:length], self._policy.version, seconds, draw.stop
-                ),
-            )
+            prompt, version = prompts[place // draw.count], self._policy.version
+            yield place, completion(codec, prompt, ids[:length], values[:length], version, seconds, draw.stop)
 
     def logprobs(self, sequences: Sequence[Sequence[int]]) -> list[list[float]]:
         rows = [Row(ids[:1], ids[1:]) for ids in sequences]

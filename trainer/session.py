@@ -15,15 +15,28 @@ from trainer.checkpoint import CheckpointWriter, Progress, State
 from trainer.config import RunConfig, SupervisedStage
 from trainer.disk import WriteFailed
 from trainer.evaluate import Evaluated, evaluate, subset
-from trainer.learn import Learned
+from trainer.health import Health, HealthWarning, severest
+from trainer.interrupt import Interrupt
+from trainer.learn import Learned, Learner
 from trainer.mixture import Mixture
+from trainer.pattern import pattern_of
 from trainer.policy import Policy
 from trainer.prompts import count_long, describe_long, without_long
 from trainer.record import RunDirectory
 from trainer.rollout import Judge, Rollout
 from trainer.sampler import Draw, Sampler, check_context
+from trainer.stream import Stream
 from trainer.supervise import supervise, texts
 from trainer.types import Group
+
+
+class RunStopped(RuntimeError):
+    """The run ended itself, for the reason in the message; what it had learned is in its last checkpoint."""
+
+
+class RunPaused(RunStopped):
+    """It ended before its time because it was asked to, and is whole: the same command goes on."""
+
 
 MakeSampler = Callable[[Policy, Path], Sampler]
 """Opens a sampler on a model folder that has this policy's weights."""
@@ -38,10 +51,11 @@ class Session:
         self._sampler: Sampler | None = None
         self._open = ExitStack()
         self._writer = CheckpointWriter(run.checkpoints, config.checkpoints, run.event)
+        self._interrupt = self._open.enter_context(Interrupt())
         self._parts: dict[str, Callable[[], Any]] = {}
         self._resumed: dict[str, Any] = {}
-        self.pending: Sequence[Group] = ()
-        """Groups that are sampled and judged and not yet learned from: whoever samples ahead keeps them here."""
+        self._pending: Sequence[Group] = ()
+        self._stream: Stream | None = None
         found = checkpoint.latest(run.checkpoints)
         if found is None:
             self.progress = Progress(stages=0, step=0)
@@ -53,12 +67,16 @@ class Session:
             run.event("resume", checkpoint=self.folder.name)
             report.say(f"resuming from {self.folder}")
             self._resumed = checkpoint.read_parts(self.folder)
-            self.pending = checkpoint.read_pending(self.folder)
+            self._pending = checkpoint.read_pending(self.folder)
         if found or config.model.fresh:  # a fresh model too, so that it starts as it would resume, to the last buffer
             self.policy = Policy.load(str(self.folder), dtype=config.model.dtype)
             self.policy.version = self.progress.step
         self.policy.prepare(config.model)
         run.forget_after(self.progress.step)
+        watched = config.eval.during_problems if config.eval else 0
+        self._health = Health(config.health, held_out=watched)
+        if (state := self.carry("health", lambda: self._health.state())) is not None:
+            self._health = Health.from_state(config.health, state, held_out=watched)
 
     def __enter__(self) -> Session:
         return self
@@ -105,6 +123,23 @@ class Session:
         if self.progress.step == 0:
             self._evaluate_fully(self._before)
 
+    def begin(self, learner: Learner) -> Learner:
+        """Give the policy its optimizer, and both what the checkpoint has for them."""
+        optimizer = self.policy.begin(self.config.optim, steps=self.config.steps)
+        if self.progress.step:
+            checkpoint.restore_optimizer(optimizer, self.folder)
+        if (tokens := self.carry("micro_batch_tokens", lambda: learner.micro_batch_tokens)) is not None:
+            learner.micro_batch_tokens = tokens
+        return learner
+
+    def resume(self, stream: Stream) -> Stream:
+        """Give the stream what the checkpoint has for it, and end it with the session."""
+        if (state := self._resumed.get("stream")) is not None:
+            stream.restore(state, self._pending, self.progress.step)
+        self._stream = stream
+        self._open.callback(stream.close)
+        return stream
+
     def reference(self) -> Policy | None:
         """What reinforcement learning starts from, frozen, if the objective measures a divergence from it."""
         if not self.config.objective.method.kl_coef:
@@ -132,7 +167,10 @@ class Session:
         learned: Learned,
         times: dict[str, float],
     ) -> None:
-        """Write down one step; save and evaluate when it is time to."""
+        """Write down one step; save and evaluate when it is time to.
+
+        Raises `RunStopped`, with all of it saved, when a warning or a person says so.
+        """
         done, evaluation = step + 1, self.config.eval
         if self.config.dynamic and len(rollout.groups) < self.config.problems:
             report.say(
@@ -149,9 +187,26 @@ class Session:
         report.step_line(done, self.config.steps, values)
         score = values.get(f"eval/{self._held_out.name}") if self._held_out else None
         self.progress = Progress(self.progress.stages, done, score)
-        if done % self.config.checkpoints.every == 0 or done == self.config.steps:
+        warnings = self._health.watch(step, values, pattern_of(rollout.sampled))
+        for warning in warnings:
+            report.say(f"warning: {warning.name}: {warning.message}")
+            self.run.event("warning", name=warning.name, step=step, message=warning.message, action=warning.action)
+        ending = self._ending(warnings) if done < self.config.steps else None
+        if ending or done % self.config.checkpoints.every == 0 or done == self.config.steps:
             self._save(f"{done:06d}")
         self._writer.check()
+        if ending:
+            self._writer.wait()
+            raise ending
+
+    def _ending(self, warnings: Sequence[HealthWarning]) -> RunStopped | None:
+        """Whether the run is to end before its time, and why."""
+        worst = severest(warnings)
+        if worst and worst.action == "stop":
+            return RunStopped(f"{worst.name}: {worst.message}")
+        if worst and worst.action == "pause":
+            return RunPaused(f"{worst.name}: {worst.message}")
+        return RunPaused("interrupted") if self._interrupt.asked else None
 
     def finish(self) -> dict[str, Any]:
         """Evaluate the end, draw the curve, and write the summary: the run is then finished."""
@@ -230,11 +285,12 @@ class Session:
     def _save(self, name: str, *, wait: bool = False) -> None:
         """Save a checkpoint while the run goes on; `wait`: until it is whole, and may be opened as `folder`."""
         optimizer = self.policy.optimizer if self.progress.step else None
+        ahead, pending = self._stream.snapshot() if self._stream else (None, ())
         state = State(
             self.progress,
             tensors={"optimizer": optimizer.state_dict()} if optimizer else {},
-            parts={part: state() for part, state in self._parts.items()},
-            pending=self.pending,
+            parts={**{part: state() for part, state in self._parts.items()}, **({"stream": ahead} if ahead else {})},
+            pending=pending,
         )
         self._writer.save(name, self.policy, state)
         if wait:

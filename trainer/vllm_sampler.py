@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -81,20 +82,19 @@ class VllmSampler:
             detokenize=bool(draw.stop),
             output_kind=RequestOutputKind.FINAL_ONLY,
         )
-        owners = {}
-        for index, prompt in enumerate(prompts):
+        places = {}
+        for place in range(len(prompts) * draw.count):
+            # One request each: with n=8 vLLM holds all back until the last has finished.
             if draw.seeds:
-                params = params.clone()
-                params.seed = draw.seeds[index]
-            for _ in range(draw.count):  # one request each: with n=8 vLLM holds all back until the last has finished
-                owners[self._add(prompt, params)] = index
+                params = copy.copy(params)
+                params.seed = draw.seeds[place]
+            places[self._add(prompts[place // draw.count], params)] = place
         for output in self._outputs():
             made = output.outputs[0]
             logprobs = [entry[token].logprob for token, entry in zip(made.token_ids, made.logprobs, strict=True)]
-            index = owners[output.request_id]
-            seconds = time.monotonic() - started
-            ids = made.token_ids
-            yield index, completion(self._codec, prompts[index], ids, logprobs, self._version, seconds, draw.stop)
+            place = places[output.request_id]
+            prompt, ids, seconds = prompts[place // draw.count], made.token_ids, time.monotonic() - started
+            yield place, completion(self._codec, prompt, ids, logprobs, self._version, seconds, draw.stop)
 
     def logprobs(self, sequences: Sequence[Sequence[int]]) -> list[list[float]]:
         params = SamplingParams(temperature=1.0, max_tokens=1, prompt_logprobs=0, detokenize=False)

@@ -69,10 +69,11 @@ def test_logprobs_are_those_of_the_distribution_sampled_from(
 ) -> None:
     pairs = drawn(sampler, Draw(count=4, max_new_tokens=12, temperature=temperature, seed=1))
     assert len(pairs) == 12
-    for index, completion in pairs:
-        ids = torch.tensor([[*PROMPTS[index], *completion.token_ids]])
+    for place, completion in pairs:
+        prompt = PROMPTS[place // 4]
+        ids = torch.tensor([[*prompt, *completion.token_ids]])
         with torch.no_grad():
-            logits = policy.model(ids).logits[0, len(PROMPTS[index]) - 1 : -1].float() / temperature
+            logits = policy.model(ids).logits[0, len(prompt) - 1 : -1].float() / temperature
         expected = torch.log_softmax(logits, -1).gather(-1, torch.tensor(completion.token_ids)[:, None]).squeeze(-1)
         torch.testing.assert_close(torch.tensor(completion.logprobs), expected, atol=2e-5, rtol=0)
 
@@ -83,6 +84,16 @@ def test_the_same_seed_samples_the_same_tokens_and_another_does_not(sampler: Sam
     other = [c.token_ids for _, c in drawn(sampler, Draw(count=4, max_new_tokens=12, temperature=1.0, seed=2))]
     assert once == twice
     assert once != other
+
+
+def test_a_completion_depends_on_its_seed_and_not_on_the_batch(vllm_sampler: VllmSampler, policy: Policy) -> None:
+    """Also where the prompts together are more than one batch of prefill: a request with a seed must not be cut."""
+    vllm_sampler.load(policy)
+    prompts = [[5 + place % 200] * 120 for place in range(300)]
+    whole = dict(vllm_sampler.sample(prompts, Draw(1, 6, 1.0, 0, seeds=tuple(range(300)))))
+    alone = dict(vllm_sampler.sample(prompts[150:152], Draw(1, 6, 1.0, 9, seeds=(150, 151))))
+    assert [whole[150 + place].token_ids for place in (0, 1)] == [alone[place].token_ids for place in (0, 1)]
+    assert len({tuple(one.token_ids) for one in whole.values()}) > 200
 
 
 def test_greedy_is_the_argmax(sampler: Sampler, policy: Policy) -> None:

@@ -1,0 +1,139 @@
+"""A run's rollouts, one for each step, as far ahead of the learning as the settings allow."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any
+
+from trainer.chooser import Chooser
+from trainer.config import RunConfig
+from trainer.dynamic import fill
+from trainer.rollout import Judge, Rollout, roll_out, seeds_of
+from trainer.sampler import Draw, Sampler
+from trainer.text import Codec
+from trainer.types import Group
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """A rollout, and what the chooser will go on from after it."""
+
+    rollout: Rollout
+    chooser: Mapping[str, Any]
+
+
+class Stream:
+    """Rollouts in the order of the steps, each sampled when all before it are.
+
+    With `max_staleness` n, the rollout of step s is begun once the policy has had s - n updates: 0 samples when asked,
+    1 samples the next step while this one is learned, and more go on sampling while weights are replaced.
+    """
+
+    def __init__(self, config: RunConfig, codec: Codec, sampler: Sampler, judge: Judge, chooser: Chooser) -> None:
+        self._config, self._codec, self._sampler, self._judge = config, codec, sampler, judge
+        self._chooser = chooser
+        self._last: Mapping[str, Any] = chooser.state()
+        """What the chooser goes on from after the rollout that was taken last."""
+        self._ahead: deque[Future[_Made]] = deque()
+        """Those of the next steps, begun or done."""
+        self._begun = 0
+        """The step after the last that was begun."""
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="stream") if config.sampling.max_staleness else None
+        self._is_closed = threading.Event()
+
+    def take(self, step: int) -> Rollout:
+        """The groups of a step, sampled and judged; steps are taken in order."""
+        if not self._ahead:
+            self._begun = step + 1
+            made = self._make(step)
+        else:
+            made = self._ahead.popleft().result()
+        self._last = made.chooser
+        return made.rollout
+
+    def look_ahead(self, version: int) -> None:
+        """Begin what may be begun once the policy has had `version` updates."""
+        if self._thread is None:
+            return
+        while self._begun <= min(version + self._config.sampling.max_staleness, self._config.steps - 1):
+            self._ahead.append(self._thread.submit(self._make, self._begun))
+            self._begun += 1
+
+    def settle(self) -> None:
+        """Wait, before weights are replaced, for what must be sampled with the present ones."""
+        if self._config.sampling.max_staleness == 1:
+            for made in self._ahead:
+                made.result()
+
+    def snapshot(self) -> tuple[dict[str, Any], list[Group]]:
+        """All that decides what comes next: a JSON value, and the groups of the next steps that are sampled already."""
+        done = self._done()
+        return {
+            "chooser": done[-1].chooser if done else self._last,
+            "ahead": [
+                {
+                    "kept": len(made.rollout.groups),
+                    "dropped": len(made.rollout.dropped),
+                    "seconds": [made.rollout.sample_seconds, made.rollout.judge_seconds],
+                    "figures": dict(made.rollout.figures),
+                    "chooser": made.chooser,
+                }
+                for made in done
+            ],
+        }, [group for made in done for group in made.rollout.sampled]
+
+    def restore(self, value: Mapping[str, Any], groups: Sequence[Group], step: int) -> None:
+        """Go on before `step` from a `snapshot`."""
+        self._chooser.restore(value["chooser"])
+        self._last, self._begun, rest = value["chooser"], step, list(groups)
+        for one in value["ahead"]:
+            kept, dropped, rest = rest[: one["kept"]], rest[one["kept"] :][: one["dropped"]], rest[one["kept"] :]
+            rest = rest[one["dropped"] :]
+            future: Future[_Made] = Future()
+            sample_seconds, judge_seconds = one["seconds"]
+            rollout = Rollout(kept, sample_seconds, judge_seconds, dropped, one["figures"])
+            future.set_result(_Made(rollout, one["chooser"]))
+            self._ahead.append(future)
+            self._begun += 1
+
+    def close(self) -> None:
+        """End what is being sampled; twice is harmless."""
+        self._is_closed.set()
+        if self._thread is not None:
+            self._thread.shutdown(cancel_futures=True)
+
+    def _done(self) -> list[_Made]:
+        done: list[_Made] = []
+        for made in self._ahead:
+            if not made.done():
+                break
+            done.append(made.result())
+        return done
+
+    def _make(self, step: int) -> _Made:
+        """The rollout of one step, in one round or, with dynamic sampling, in as many as it takes."""
+        config = self._config
+
+        def ask(count: int, number: int) -> Rollout:
+            problems = self._chooser.take(count)
+            seeds = seeds_of(problems, config.sampling.group, seed=config.seed, step=step, turn=number)
+            draw = Draw(
+                count=config.sampling.group,
+                max_new_tokens=config.sampling.max_new_tokens,
+                temperature=config.sampling.temperature,
+                seed=seeds[0],
+                seeds=seeds,
+            )
+            prompts = [self._codec.encode_prompt(problem.prompt) for problem in problems]
+            return roll_out(problems, prompts, self._sampler, self._judge, draw, is_over=self._is_closed.is_set)
+
+        dynamic, wanted = config.dynamic, config.problems
+        rollout = fill(ask, wanted=wanted, max_rounds=dynamic.max_rounds) if dynamic else ask(wanted, 0)
+        for group in rollout.sampled:
+            self._chooser.observe(group.problem.id, group.scores)
+        rollout = replace(rollout, figures={**rollout.figures, **self._chooser.figures})
+        return _Made(rollout, self._chooser.state())
