@@ -1,0 +1,266 @@
+"""One step of learning, by every preset, against the papers' formulas in float64; however its tokens are cut up."""
+
+from __future__ import annotations
+
+import copy
+import os
+import statistics
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import tiny
+import torch
+from torch import Tensor
+
+from trainer.config import RunConfig
+from trainer.learn import Learned, Learner
+from trainer.policy import Policy
+from trainer.preset import PRESETS
+from trainer.types import Completion, Group
+from trainer.world import World
+from verifiers import Problem, Status, Verdict
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests/trainer/kernels"))
+from formulas import paper_loss  # noqa: E402 - the kernels' tests have the papers' formulas
+
+NAN = float("nan")
+SCORES = [[1.0, 0.0, 0.0, 1.0], [0.5, 0.25, NAN, 1.0], [1.0, 1.0, 1.0, 1.0], [0.0, 0.0, 0.0, 1.0]]
+"""Four groups; one completion could not be judged, and one group has no spread."""
+LONGEST = 12
+
+
+def perturbed(policy: Policy, scale: float, seed: int) -> Policy:
+    other = copy.deepcopy(policy)
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in other.model.parameters():
+            parameter.add_(scale * torch.randn(parameter.shape, generator=generator))
+    return other
+
+
+def start() -> Policy:
+    """In float64: a loss is a small difference of large sums, in which float32 would leave five digits."""
+    policy = perturbed(tiny.policy(), 0.15, 5)
+    policy.model.double()
+    return policy
+
+
+def sampled() -> list[Group]:
+    """Completions of many lengths with log-probs that are a little off the policy's, as an older policy's are."""
+    policy, generator = start(), torch.Generator().manual_seed(2)
+    groups = []
+    for number, scores in enumerate(SCORES):
+        prompt = torch.randint(3, 250, (2 + 3 * number,), generator=generator).tolist()
+        completions = []
+        for _ in scores:
+            length = int(torch.randint(1, LONGEST + 1, (1,), generator=generator))
+            ids = torch.randint(3, 250, (length,), generator=generator).tolist()
+            logits = logits_of(policy, prompt, ids, 0.9)
+            exact = logits.log_softmax(-1).gather(1, torch.tensor(ids)[:, None]).squeeze(1)
+            noise = 0.25 * torch.randn(length, generator=generator)
+            completions.append(Completion(prompt, ids, (exact + noise).float().tolist(), "", "stop", 0, 0.0))
+        verdicts = [verdict(score) for score in scores]
+        groups.append(Group(Problem(str(number), "", "math", {}), completions, verdicts))
+    return groups
+
+
+def verdict(score: float) -> Verdict:
+    if score != score:
+        return Verdict(Status.UNJUDGED, None, detail="lost")
+    return Verdict(Status.CORRECT if score == 1 else Status.WRONG, score)
+
+
+def logits_of(policy: Policy, prompt: list[int], ids: list[int], temperature: float) -> Tensor:
+    """[tokens, V] float64, by a model in float64, sequence by sequence."""
+    with policy.padded() as model:
+        logits: Tensor = model(torch.tensor([[*prompt, *ids]])).logits[0, len(prompt) - 1 : -1].double()
+    return logits / temperature
+
+
+def config(folder: Path, **changes: object) -> RunConfig:
+    sampling = {"sampler": "plain", "group": 4, "max_new_tokens": LONGEST, "temperature": 0.9}
+    return tiny.config(folder, problems=4, sampling=sampling, **changes)
+
+
+def learned(settings: RunConfig, groups: list[Group], reference: Policy | None = None) -> tuple[Policy, Learned]:
+    policy = start()
+    policy.begin(settings.optim, steps=10)
+    learner = Learner(settings, policy, reference, World.of_this_process())
+    return policy, learner.learn(groups, [group.scores for group in groups], 0)
+
+
+def paper_advantages(name: str) -> list[list[float]]:
+    """Worked group by group in Python's own floats, by the formulas as the papers print them."""
+    everything = [score for scores in SCORES for score in scores if score == score]
+    assert len(everything) == 15
+    centred = []
+    for scores in SCORES:
+        judged = [score for score in scores if score == score]
+        mean = statistics.fmean(judged)
+        centred.append([score - mean for score in scores])
+    found = []
+    for scores, values in zip(SCORES, centred, strict=True):
+        judged = [score for score in scores if score == score]
+        if name == "dr_grpo":
+            scale = 1.0
+        elif name == "rloo":
+            scale = (len(judged) - 1) / len(judged)
+        elif name == "reinforce_pp":
+            scale = statistics.stdev([value for group in centred for value in group if value == value])
+        else:
+            scale = statistics.stdev(judged) or 1.0
+        found.append([value / scale if value == value else 0.0 for value in values])
+    return found
+
+
+@dataclass
+class Paper:
+    loss: Tensor
+    norm: float
+
+
+def by_the_paper(name: str, groups: list[Group], reference: Policy | None) -> Paper:
+    """Loss and gradient norm of one whole step, in float64 from the first layer on."""
+    policy = start()
+    logprob, old, ref, advantage, lengths = [], [], [], [], []
+    for group, values in zip(groups, paper_advantages(name), strict=True):
+        for made, verdict, value in zip(group.completions, group.verdicts, values, strict=True):
+            if verdict.score is None:
+                continue
+            ids = torch.tensor(made.token_ids)[:, None]
+            logits = logits_of(policy, list(made.prompt_ids), list(made.token_ids), 0.9)
+            logprob.append(logits.log_softmax(-1).gather(1, ids).squeeze(1))
+            old.append(torch.tensor(made.logprobs, dtype=torch.float64))
+            advantage.append(torch.full((len(ids),), value, dtype=torch.float64))
+            lengths.append(len(ids))
+            if reference is not None:
+                with torch.no_grad():
+                    logits = logits_of(reference, list(made.prompt_ids), list(made.token_ids), 0.9)
+                ref.append(logits.log_softmax(-1).gather(1, ids).squeeze(1))
+    tokens = sum(lengths)
+    loss = paper_loss(
+        name, torch.cat(logprob), torch.cat(old), torch.cat(advantage), torch.ones(tokens).bool(), lengths,
+        ref=torch.cat(ref) if ref else None,
+        normalizer=len(lengths) * LONGEST if name == "dr_grpo" else None,
+    )  # fmt: skip
+    loss.backward()  # type: ignore[no-untyped-call]
+    squares = [float(p.grad.square().sum()) for p in policy.model.parameters() if p.grad is not None]
+    return Paper(loss.detach(), sum(squares) ** 0.5)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_step_is_what_the_paper_says(name: str, tmp_path: Path) -> None:
+    groups = sampled()
+    reference = perturbed(start(), 0.05, 9) if name == "grpo" else None
+    want = by_the_paper(name, groups, copy.deepcopy(reference))
+    _, found = learned(config(tmp_path, objective={"preset": name}), groups, reference)
+    [update] = found.updates
+    flat = [value for part in paper_advantages(name) for value in part]
+    assert [value for part in found.advantages for value in part] == pytest.approx(flat, rel=1e-6, abs=1e-7)
+    # Advantages and weights are float32: 1e-8 of the terms, which are of size 1 and nearly cancel.
+    assert update.loss == pytest.approx(float(want.loss), rel=1e-6, abs=1e-8)
+    assert update.grad_norm == pytest.approx(want.norm, rel=1e-6)
+
+
+@pytest.mark.parametrize("name", ["grpo", "gspo", "dr_grpo"])
+def test_micro_batches_change_nothing(name: str, tmp_path: Path) -> None:
+    groups, reference = sampled(), perturbed(start(), 0.05, 9) if name == "grpo" else None
+    _, whole = learned(config(tmp_path, objective={"preset": name}), groups, reference)
+    for tokens in (16, 50):
+        _, parts = learned(config(tmp_path, objective={"preset": name}, micro_batch_tokens=tokens), groups, reference)
+        assert parts.updates[0].loss == pytest.approx(whole.updates[0].loss, rel=1e-6)
+        assert parts.updates[0].grad_norm == pytest.approx(whole.updates[0].grad_norm, rel=1e-6)
+
+
+def test_minibatches_are_whole_groups_and_a_step_each(tmp_path: Path) -> None:
+    groups = sampled()
+    _, found = learned(config(tmp_path, minibatches=2), groups)
+    assert len(found.updates) == 2
+    _, first = learned(config(tmp_path), groups[:2])
+    assert found.updates[0].loss == pytest.approx(first.updates[0].loss, rel=1e-6)
+
+
+def test_a_step_without_spread_learns_nothing(tmp_path: Path) -> None:
+    policy, found = learned(config(tmp_path), [sampled()[2]])
+    assert not found.updates
+    assert policy.version == 1
+    for (_, before), (_, after) in zip(start().weights(), policy.weights(), strict=True):
+        assert torch.equal(before, after)
+
+
+def test_corrected_tokens_weigh_the_trainers_ratio_to_the_sampler(tmp_path: Path) -> None:
+    """With old log-probs of its own the ratio is 1: the loss is minus the mean of advantage times weight."""
+    groups = sampled()
+    objective = {"correction": "token_truncate", "correction_bounds": [0.5, 1.2]}
+    _, found = learned(config(tmp_path, objective=objective), groups)
+    policy, total, tokens, weights = start(), 0.0, 0, []
+    for group, values in zip(groups, found.advantages, strict=True):
+        for made, verdict, advantage in zip(group.completions, group.verdicts, values, strict=True):
+            ids = torch.tensor(made.token_ids)[:, None]
+            with torch.no_grad():
+                logits = logits_of(policy, list(made.prompt_ids), list(made.token_ids), 0.9)
+            ratio = (
+                (logits.log_softmax(-1).gather(1, ids).squeeze(1) - torch.tensor(made.logprobs)).exp().clamp(max=1.2)
+            )
+            weights += ratio.tolist()
+            if verdict.score is not None:
+                total -= advantage * float(ratio.sum())
+                tokens += len(ids)
+    assert found.updates[0].loss == pytest.approx(total / tokens, rel=1e-5)
+    assert found.updates[0].kl == pytest.approx(0, abs=1e-9)
+    assert found.mismatch["importance/mean"] == pytest.approx(sum(weights) / len(weights), rel=1e-5)
+    assert found.mismatch["importance/bounded"] == pytest.approx(weights.count(max(weights)) / len(weights), abs=1e-6)
+
+
+def test_a_divergence_in_the_reward_changes_the_advantages(tmp_path: Path) -> None:
+    groups, reference = sampled(), perturbed(start(), 0.05, 9)
+    _, found = learned(config(tmp_path, objective={"preset": "rloo", "kl_coef": 0.1}), groups, reference)
+    made = groups[0].completions[1]
+    with torch.no_grad():
+        logits = logits_of(reference, list(made.prompt_ids), list(made.token_ids), 0.9)
+    theirs = logits.log_softmax(-1).gather(1, torch.tensor(made.token_ids)[:, None]).sum()
+    assert found.rewards[0][1] == pytest.approx(0.0 - 0.1 * (sum(made.logprobs) - float(theirs)), rel=1e-4)
+    assert any(found.advantages[2]), "equal scores, and other divergences"
+
+
+RANK = """
+import sys
+sys.path[:0] = ["tests/trainer"]
+from pathlib import Path
+import torch.distributed
+import test_learn
+
+torch.set_num_threads(1)
+torch.distributed.init_process_group("gloo", rank=int(sys.argv[1]), world_size=2, init_method=f"file://{sys.argv[2]}/meet")
+folder = Path(sys.argv[2]) / sys.argv[1]
+folder.mkdir()
+for name, cut in (("dapo", 2), ("grpo", 1), ("gspo", 3)):
+    groups = test_learn.sampled()
+    mine = groups[:cut] if sys.argv[1] == "0" else groups[cut:]
+    reference = test_learn.perturbed(test_learn.start(), 0.05, 9) if name == "grpo" else None
+    _, found = test_learn.learned(test_learn.config(folder, objective={"preset": name}), mine, reference)
+    print(name, found.updates[0].loss, found.updates[0].grad_norm, flush=True)
+"""
+
+
+def test_two_ranks_learn_what_one_does(tmp_path: Path) -> None:
+    """Groups are shared out unevenly; the sums of both ranks are those of the whole."""
+    environment = os.environ | {"PYTHONPATH": f"{ROOT}:{ROOT / 'tests/trainer'}", "OMP_NUM_THREADS": "1"}
+    ranks = [
+        subprocess.Popen([sys.executable, "-c", RANK, str(rank), str(tmp_path)], cwd=ROOT, env=environment,
+                         stdout=subprocess.PIPE, text=True)
+        for rank in (0, 1)
+    ]  # fmt: skip
+    outputs = [rank.communicate(timeout=180)[0] for rank in ranks]
+    assert [rank.returncode for rank in ranks] == [0, 0]
+    assert outputs[0] == outputs[1]
+    for line in outputs[0].splitlines():
+        name, loss, norm = line.split()
+        reference = perturbed(start(), 0.05, 9) if name == "grpo" else None
+        _, whole = learned(config(tmp_path, objective={"preset": name}), sampled(), reference)
+        assert float(loss) == pytest.approx(whole.updates[0].loss, rel=1e-6)
+        assert float(norm) == pytest.approx(whole.updates[0].grad_norm, rel=1e-6)
