@@ -180,9 +180,16 @@ class Sampling(Table):
     gpu_memory: float = Field(0.4, gt=0, lt=1)
     """Share of a GPU's memory that vLLM takes; on a CPU it takes `cpu_cache_gib`."""
     cpu_cache_gib: int = Field(1, ge=1)
-    max_staleness: int = Field(0, ge=0, le=1)
-    """Updates that the policy may be ahead of the one that sampled what it learns from. 0: sampled by itself, exactly.
-    1: the next step is sampled while this one is learned."""
+    max_staleness: int = Field(0, ge=0)
+    """Updates that the policy may be ahead of the one that began a completion that it learns from. 0: it has sampled
+    that itself, exactly. 1: the next step is sampled while this one is learned. More: sampling goes on while weights
+    are replaced, in the midst of completions, so that a run cannot be repeated to the bit."""
+
+    @model_validator(mode="after")
+    def _can_look_ahead(self) -> Sampling:
+        if self.max_staleness and self.sampler == "plain":
+            raise ValueError("max_staleness: the plain sampler is the trained model itself and cannot look ahead")
+        return self
 
     sleep: bool = False
     """vLLM gives back what it has of a GPU while the policy learns, and keeps its weights in the host's memory."""

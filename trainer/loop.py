@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -12,7 +11,7 @@ from trainer import report
 from trainer.canary import Canary
 from trainer.chooser import Chooser
 from trainer.config import RunConfig
-from trainer.learn import Learned, Learner
+from trainer.learn import Learner
 from trainer.mixture import load_mixture
 from trainer.policy import Policy
 from trainer.record import RunDirectory
@@ -49,7 +48,6 @@ def train(config: RunConfig, run: RunDirectory, judge: Judge, make_sampler: Make
             stream.look_ahead(policy.version)
             sampled = time.monotonic()
             learned = learner.learn(rollout, step)
-            refuse_not_finite(learned, step)
             updated = time.monotonic()
             stream.settle()
             sampler.load(policy)
@@ -86,10 +84,3 @@ def refuse_unjudged(config: RunConfig, groups: Sequence[Group]) -> None:
             f"{reasons.total()} of {num_completions} completions could not be judged "
             f"(max_unjudged = {config.max_unjudged:g}); most often, {count} times, by {verifier}: {reason}"
         )
-
-
-def refuse_not_finite(learned: Learned, step: int) -> None:
-    """Raise `RunStopped` when a loss or a gradient is not finite; the weights are those before that update."""
-    for update in learned.updates:
-        if not (math.isfinite(update.loss) and math.isfinite(update.grad_norm)):
-            raise RunStopped(f"step {step}: the loss or the gradient is not finite ({update})")

@@ -68,7 +68,7 @@ class PlainSampler:
         self._policy = policy
 
     def sample(self, prompts: Sequence[Sequence[int]], draw: Draw) -> Iterator[tuple[int, Completion]]:
-        started = time.monotonic()
+        started, version = time.monotonic(), self._policy.version
         torch.manual_seed(draw.seed)  # one stream for the batch: `draw.seeds` are of no use here
         codec, device = self._policy.codec, self._policy.model.device
         width = max(len(prompt) for prompt in prompts)
@@ -98,7 +98,7 @@ class PlainSampler:
         for place, (ids, values) in enumerate(zip(new.tolist(), logprobs.tolist(), strict=True)):
             end = next((at + 1 for at, token in enumerate(ids) if token in codec.stop_ids), None)
             length = end or len(ids)
-            prompt, version = prompts[place // draw.count], self._policy.version
+            prompt = prompts[place // draw.count]
             yield place, completion(codec, prompt, ids[:length], values[:length], version, seconds, draw.stop)
 
     def logprobs(self, sequences: Sequence[Sequence[int]]) -> list[list[float]]:

@@ -73,7 +73,8 @@ class Session:
             self.policy.version = self.progress.step
         self.policy.prepare(config.model)
         run.forget_after(self.progress.step)
-        watched = config.eval.during_problems if config.eval else 0
+        during = config.eval.during_problems if config.eval else 0
+        watched = min(during, len(self._held_out.problems)) if self._held_out else 0
         self._health = Health(config.health, held_out=watched)
         if (state := self.carry("health", lambda: self._health.state())) is not None:
             self._health = Health.from_state(config.health, state, held_out=watched)

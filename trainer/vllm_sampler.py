@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
+import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,8 @@ from trainer.types import Completion
 
 
 class VllmSampler:
-    """Continuous batching in this process; weights are replaced in place, without a restart."""
+    """Continuous batching in this process; weights are replaced in place, without a restart, be it between two tokens
+    of what another thread samples."""
 
     def __init__(
         self,
@@ -46,6 +48,10 @@ class VllmSampler:
         if sleep and current_platform.is_cpu():
             raise ConfigError("sampling.sleep: needs a GPU: vLLM's CPU build does not sleep; leave it out")
         self._codec, self._version, self._requests, self._sleeps = codec, 0, 0, sleep
+        self._lock = threading.Lock()
+        """Of the engine: one thread may sample while another compares log-probs or brings new weights."""
+        self._finished: dict[str, Any] = {}
+        """By request: what one thread's step of the engine finished for another."""
         arguments = EngineArgs(
             model=str(folder),
             dtype=dtype,  # "auto" would turn float32 weights into bfloat16
@@ -70,7 +76,7 @@ class VllmSampler:
         self.description = f"vllm {vllm.__version__} ({build})"
 
     def sample(self, prompts: Sequence[Sequence[int]], draw: Draw) -> Iterator[tuple[int, Completion]]:
-        started = time.monotonic()
+        started, version = time.monotonic(), self._version
         torch.manual_seed(draw.seed)
         params = SamplingParams(
             temperature=draw.temperature,
@@ -89,17 +95,17 @@ class VllmSampler:
                 params = copy.copy(params)
                 params.seed = draw.seeds[place]
             places[self._add(prompts[place // draw.count], params)] = place
-        for output in self._outputs():
+        for output in self._outputs(places):
             made = output.outputs[0]
             logprobs = [entry[token].logprob for token, entry in zip(made.token_ids, made.logprobs, strict=True)]
             place = places[output.request_id]
             prompt, ids, seconds = prompts[place // draw.count], made.token_ids, time.monotonic() - started
-            yield place, completion(self._codec, prompt, ids, logprobs, self._version, seconds, draw.stop)
+            yield place, completion(self._codec, prompt, ids, logprobs, version, seconds, draw.stop)
 
     def logprobs(self, sequences: Sequence[Sequence[int]]) -> list[list[float]]:
         params = SamplingParams(temperature=1.0, max_tokens=1, prompt_logprobs=0, detokenize=False)
         names = [self._add(ids, params) for ids in sequences]
-        found = {output.request_id: output.prompt_logprobs for output in self._outputs()}
+        found = {output.request_id: output.prompt_logprobs for output in self._outputs(names)}
         return [
             [entry[token].logprob for token, entry in zip(ids[1:], found[name][1:], strict=True)]
             for name, ids in zip(names, sequences, strict=True)
@@ -117,11 +123,11 @@ class VllmSampler:
     def load(self, policy: Policy) -> None:
         if self._sleeps and self._engine.is_sleeping():
             self._engine.wake_up()
-        self._engine.collective_rpc("reload_weights", kwargs={"weights_iterator": list(policy.weights())})
-        if current_platform.is_cpu():
-            self._engine.apply_model(_repack_tied_head)
-        self._engine.reset_prefix_cache()
-        self._version = policy.version
+        with self._lock:  # between two steps of the engine
+            self._engine.collective_rpc("reload_weights", kwargs={"weights_iterator": list(policy.weights())})
+            if current_platform.is_cpu():
+                self._engine.apply_model(_repack_tied_head)
+            self._version = policy.version
 
     def close(self) -> None:
         engine, self._engine = self._engine, None
@@ -129,18 +135,30 @@ class VllmSampler:
             engine.engine_core.shutdown()
 
     def _add(self, prompt: Sequence[int], params: SamplingParams) -> str:
-        self._requests += 1
-        name = str(self._requests)
-        self._engine.add_request(name, {"prompt_token_ids": list(prompt)}, params)
+        with self._lock:
+            self._requests += 1
+            name = str(self._requests)
+            self._engine.add_request(name, {"prompt_token_ids": list(prompt)}, params)
         return name
 
-    def _outputs(self) -> Iterator[Any]:
+    def _outputs(self, names: Collection[str]) -> Iterator[Any]:
+        """Those of these requests, as they finish; a step of the engine may finish somebody else's too."""
+        waiting = set(names)
         try:
-            while self._engine.has_unfinished_requests():
-                yield from (output for output in self._engine.step() if output.finished)
+            while waiting:
+                with self._lock:
+                    if not waiting & self._finished.keys():
+                        self._finished |= {
+                            output.request_id: output for output in self._engine.step() if output.finished
+                        }
+                    mine = [self._finished.pop(name) for name in list(self._finished) if name in waiting]
+                waiting -= {output.request_id for output in mine}
+                yield from mine
         finally:  # a consumer that stops early leaves no request behind
-            if self._engine.has_unfinished_requests():
-                self._engine.abort_request(list(self._engine.output_processor.request_states), internal=True)
+            if waiting and self._engine is not None:
+                with self._lock:
+                    self._engine.abort_request([name for name in waiting if name not in self._finished])
+                    self._finished = {name: made for name, made in self._finished.items() if name not in waiting}
 
 
 def _repack_tied_head(model: torch.nn.Module) -> None:

@@ -323,24 +323,20 @@ def test_no_random_state_of_the_process_decides_anything(tmp_path: Path) -> None
 def test_what_the_session_carries_comes_back_as_it_was_at_the_checkpoint(tmp_path: Path) -> None:
     config = tiny.config(tmp_path, eval=None)
     carried = {"taken": 0}
-    group = Group(
-        Problem("a", "1+1?", "math", {"answer": "2"}), [Completion([1], [2], [-0.5], "2", "stop", 0, 1.0)], []
-    )
     with (
         RunDirectory.open(tmp_path / "runs", config, "") as directory,
         Session(config, directory, tiny.LengthJudge(), plain) as session,
     ):
         assert session.carry("chooser", lambda: carried) is None
-        carried["taken"], session.pending = 7, [group]
+        carried["taken"] = 7
         session.supervise()
-        carried["taken"], session.pending = 8, []
+        carried["taken"] = 8
     with (
         RunDirectory.open(tmp_path / "runs", config, "") as directory,
         Session(config, directory, tiny.LengthJudge(), plain) as session,
     ):
         assert session.carry("chooser", lambda: carried) == {"taken": 7}
-        assert session.carry("health", dict) is None
-        assert session.pending == [group]
+        assert session.carry("nobody", dict) is None
 
 
 def old_settings(root: Path, config: RunConfig) -> Path:

@@ -19,6 +19,7 @@ from trainer.config import RunConfig
 from trainer.learn import Learned, Learner
 from trainer.policy import Policy
 from trainer.preset import PRESETS
+from trainer.rollout import Rollout
 from trainer.types import Completion, Group
 from trainer.world import World
 from verifiers import Problem, Status, Verdict
@@ -90,7 +91,7 @@ def learned(settings: RunConfig, groups: list[Group], reference: Policy | None =
     policy = start()
     policy.begin(settings.optim, steps=10)
     learner = Learner(settings, policy, reference, World.of_this_process())
-    return policy, learner.learn(groups, [group.scores for group in groups], 0)
+    return policy, learner.learn(Rollout(groups, 0.0, 0.0), 0)
 
 
 def paper_advantages(name: str) -> list[list[float]]:
