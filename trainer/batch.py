@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 
 import torch
@@ -27,9 +27,38 @@ class Row:
     """Weights that correct for what sampled the tokens; None: all 1."""
     ref_logprobs: Sequence[float] | None = None
     """Of the reference policy; all rows of a step have them, or none."""
+    count: int = 1
+    """How many completions it stands for."""
 
     def __len__(self) -> int:
         return len(self.prompt) + len(self.completion)
+
+
+def merged(rows: Sequence[Row]) -> list[Row]:
+    """Equal completions of a prompt with equal advantages once, with the sum of their weights: the same loss for less.
+
+    Equal down to their old log-probs, but for the rounding that differs from batch to batch.
+    """
+    by_sequence: dict[tuple[object, ...], list[Row]] = {}
+    for row in rows:
+        same = by_sequence.setdefault((tuple(row.prompt), tuple(row.completion), row.advantage), [])
+        for index, other in enumerate(same):
+            if _agree(row.old_logprobs, other.old_logprobs):
+                same[index] = replace(other, weight=other.weight + row.weight, count=other.count + row.count)
+                break
+        else:
+            same.append(row)
+    return [row for same in by_sequence.values() for row in same]
+
+
+def _agree(some: Sequence[float] | None, other: Sequence[float] | None) -> bool:
+    if some is None or other is None:
+        return some is other
+    return all(abs(p - q) < ROUNDING for p, q in zip(some, other, strict=True))
+
+
+ROUNDING = 1e-5
+"""Nats: the most that a sampler in float32 was seen to differ from itself on the same tokens in another batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +84,8 @@ class Batch:
     old_logprob: Tensor
     importance: Tensor | None
     ref_logprob: Tensor | None
+    count: Tensor
+    """How many tokens of completions it stands for."""
     rows: Sequence[int]
     """Where the sequences stood among the rows that were packed."""
 
@@ -92,7 +123,7 @@ def _batch(rows: Sequence[Row], indices: Sequence[int], pad: int | None, device:
     def of_tokens(values: list[Sequence[float]]) -> Tensor:
         return torch.tensor([value for part in values for value in part], dtype=torch.float32).to(device)
 
-    def of_rows(values: list[float]) -> Tensor:
+    def of_rows(values: Sequence[float]) -> Tensor:
         spread = torch.tensor(values, dtype=torch.float32).repeat_interleave(torch.tensor(targets))
         return spread.to(device)
 
@@ -109,6 +140,7 @@ def _batch(rows: Sequence[Row], indices: Sequence[int], pad: int | None, device:
         cu_seqlens=torch.tensor([0, *accumulate(targets)], dtype=torch.int32, device=device),
         advantage=of_rows([row.advantage for row in rows]),
         weight=of_rows([row.weight for row in rows]),
+        count=of_rows([row.count for row in rows]),
         old_logprob=of_tokens([row.old_logprobs or [0.0] * len(row.completion) for row in rows]),
         importance=optional([row.importance for row in rows]),
         ref_logprob=optional([row.ref_logprobs for row in rows]),

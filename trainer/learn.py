@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
-from trainer.batch import Row
+from trainer.batch import Row, merged
 from trainer.config import RunConfig
 from trainer.objective import advantages_of, divergence_of, importance_of, less_divergence, totals_of, weights_of
 from trainer.out_of_memory import with_smaller_micro_batches
@@ -98,7 +98,7 @@ class Learner:
         weighed = [replace(row, advantage=advantage, weight=weight) for row, advantage, weight in by_row]
         # Without a divergence or an entropy bonus in the loss, a completion of advantage 0 has no gradient.
         always = bool(self._method.kl_coef and self._method.kl_in == "loss") or self._method.entropy_coef != 0
-        learned = [row for row in weighed if row.weight and (always or row.advantage)]
+        learned = merged([row for row in weighed if row.weight and (always or row.advantage)])
         if not self._world.total([len(learned)])[0]:
             return []
 

@@ -15,7 +15,8 @@ from transformers.modeling_layers import GradientCheckpointingLayer
 from trainer.attention import PACKED
 from trainer.batch import Batch, Row, pack
 from trainer.config import ModelConfig, OptimConfig
-from trainer.kernels import PolicyLoss, grpo_head, linear_logprob
+from trainer.kernels import PolicyLoss, grpo_head, linear_logprob, segment_reduce
+from trainer.kernels.loss import estimated
 from trainer.optimizer import Optimizer
 from trainer.preset import PRESETS, Preset
 from trainer.settings import ConfigError
@@ -141,10 +142,10 @@ class Policy:
             with recomputing(self.model, is_on=self._recomputes):
                 found = self._loss(batch, method, temperature)
                 found.loss.backward()  # type: ignore[no-untyped-call]
-            seen = (found.loss, found.entropy, found.kl_3, found.kl_ref, found.clipped_low, found.clipped_high)
-            sums += torch.stack([value.detach().double() for value in seen])
+            sums += torch.stack([found.loss.detach().double(), *_seen(found, batch, method)])
         world.add_gradients(self.optimizer.parameters)
-        num_tokens, loss, *others = world.total([sum(len(row.completion) for row in rows), *sums.tolist()])
+        learned = sum(row.count * len(row.completion) for row in rows)
+        num_tokens, loss, *others = world.total([learned, *sums.tolist()])
         norm = self.optimizer.step(step)
         entropy, kl, kl_ref, low, high = (value / max(1.0, num_tokens) for value in others)
         return UpdateStats(loss, norm, entropy, kl, kl_ref, low, high, self.optimizer.lr(step))
@@ -174,6 +175,29 @@ class Policy:
             preset=method, ref_logprob=batch.ref_logprob, importance=batch.importance, cu_seqlens=batch.cu_seqlens,
             temperature=temperature / head.scale, bias=head.bias, softcap=head.softcap,
         )  # fmt: skip
+
+
+def _seen(found: PolicyLoss, batch: Batch, method: Preset) -> list[Tensor]:
+    """Entropy, divergence (k3) of the old policy and of the reference, tokens clipped below and above: float64 sums.
+
+    Over all the tokens that the batch's stand for, which the kernels do not know of.
+    """
+    assert found.logprob is not None and found.token_entropy is not None, "grpo_head tells them"
+    log_ratio = found.logprob - batch.old_logprob
+    kl_ref = torch.zeros_like(log_ratio)
+    if batch.ref_logprob is not None:
+        kl_ref = estimated(batch.ref_logprob - found.logprob, method.kl)
+    by_ratio = log_ratio
+    if method.ratio == "sequence":
+        lengths = batch.cu_seqlens.diff().long()
+        means = segment_reduce(log_ratio, batch.cu_seqlens).mean
+        by_ratio = torch.repeat_interleave(means, lengths, output_size=len(log_ratio))
+    low, high = by_ratio.exp() < 1 - method.clip_low, by_ratio.exp() > 1 + method.clip_high
+    if method.surrogate == "clipped":
+        low, high = low & (batch.advantage < 0), high & (batch.advantage > 0)
+    count = batch.count.double()
+    values = (found.token_entropy, estimated(log_ratio, "k3"), kl_ref, low, high)
+    return [(value.double() * count).sum() for value in values]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import os
 import statistics
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -15,8 +15,10 @@ import tiny
 import torch
 from torch import Tensor
 
+from trainer.batch import Row, merged
 from trainer.config import RunConfig
 from trainer.learn import Learned, Learner
+from trainer.objective import totals_of, weights_of
 from trainer.policy import Policy
 from trainer.preset import PRESETS
 from trainer.rollout import Rollout
@@ -177,6 +179,48 @@ def test_micro_batches_change_nothing(name: str, tmp_path: Path) -> None:
         assert parts.updates[0].grad_norm == pytest.approx(whole.updates[0].grad_norm, rel=1e-6)
 
 
+@pytest.mark.parametrize("name", ["dapo", "gspo", "grpo"])
+def test_equal_completions_are_learned_from_at_once_as_if_one_by_one(name: str, tmp_path: Path) -> None:
+    """Three of a group are the same, down to the rounding of their log-probs; two of them have one score."""
+    groups, reference = sampled(), perturbed(start(), 0.05, 9) if name == "grpo" else None
+    first = groups[0].completions[0]
+    near, far = ([value + shift for value in first.logprobs] for shift in (2e-6, 0.1))
+    made = [first, replace(first, logprobs=far), replace(first, logprobs=near), replace(first, logprobs=near)]
+    groups[0] = replace(groups[0], completions=made)
+    settings = config(tmp_path, objective={"preset": name})
+    policy, one_by_one = start(), start()
+    policy.begin(settings.optim, steps=10)
+    found = Learner(settings, policy, reference, World()).learn(Rollout(groups, 0.0, 0.0), 0)
+    rows = [
+        Row(made.prompt_ids, made.token_ids, advantage, 1.0, made.logprobs)
+        for group, values in zip(groups, found.advantages, strict=True)
+        for made, advantage in zip(group.completions, values, strict=True)
+    ]
+    weights = weights_of_all(groups, settings)
+    one_by_one.begin(settings.optim, steps=10)
+    method = settings.objective.method
+    apart = [replace(row, weight=weight) for row, weight in zip(rows, weights, strict=True) if weight]
+    if reference is not None:
+        refs = reference.logprobs(apart, temperature=0.9, max_tokens=1000)
+        apart = [replace(row, ref_logprobs=ref) for row, ref in zip(apart, refs, strict=True)]
+    else:
+        apart = [row for row in apart if row.advantage]
+    want = one_by_one.update(apart, method, step=0, temperature=0.9, max_tokens=1000)
+    for field in ("loss", "grad_norm", "entropy", "kl", "kl_ref", "clip_low", "clip_high"):
+        assert getattr(found.updates[0], field) == pytest.approx(getattr(want, field), rel=1e-5, abs=1e-7), field
+    assert len(merged(apart)) == len(apart) - 1
+
+
+def weights_of_all(groups: list[Group], settings: RunConfig) -> list[float]:
+    lengths = [
+        [0 if made.score is None else len(one.token_ids) for one, made in zip(g.completions, g.verdicts, strict=True)]
+        for g in groups
+    ]
+    average = settings.objective.method.average
+    weights = weights_of(lengths, average, longest=LONGEST, totals=totals_of(lengths))
+    return [weight for part in weights for weight in part]
+
+
 def test_minibatches_are_whole_groups_and_a_step_each(tmp_path: Path) -> None:
     groups = sampled()
     _, found = learned(config(tmp_path, minibatches=2), groups)
@@ -245,6 +289,8 @@ for name, cut in (("dapo", 2), ("grpo", 1), ("gspo", 3)):
     reference = test_learn.perturbed(test_learn.start(), 0.05, 9) if name == "grpo" else None
     _, found = test_learn.learned(test_learn.config(folder, objective={"preset": name}), mine, reference)
     print(name, found.updates[0].loss, found.updates[0].grad_norm, flush=True)
+torch.distributed.barrier()
+torch.distributed.destroy_process_group()
 """
 
 

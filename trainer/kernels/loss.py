@@ -14,7 +14,7 @@ import triton.language as tl
 from torch import Tensor
 
 from trainer.kernels.backend import Backend, launch_options, triton_type, uses_triton, work_type
-from trainer.preset import Preset, PresetName, resolved
+from trainer.preset import Divergence, Preset, PresetName, resolved
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +175,7 @@ def reference_sums(tokens: Tokens, preset: Preset) -> tuple[Tensor, Tensor]:
         surrogate = surrogate * importance.clamp(max=preset.importance_cap)
     kl_ref = torch.zeros_like(logprob)
     if tokens.ref_logprob is not None:
-        kl_ref = _divergence(kept(tokens.ref_logprob) - logprob, preset.kl)
+        kl_ref = estimated(kept(tokens.ref_logprob) - logprob, preset.kl)
     loss = -surrogate + preset.kl_coef * kl_ref - preset.entropy_coef * entropy
     weight = kept(tokens.weight) if tokens.weight is not None else mask.to(dtype)
     if tokens.weight is None and preset.average == "sequence":
@@ -184,7 +184,7 @@ def reference_sums(tokens: Tokens, preset: Preset) -> tuple[Tensor, Tensor]:
     with torch.no_grad():
         sums = [
             mask, mask & low, mask & high, mask & dual, kept(ratio), -token_log_ratio, token_log_ratio**2 / 2,
-            _divergence(token_log_ratio, "k3"), kl_ref, entropy, importance, importance**2, mask & capped,
+            estimated(token_log_ratio, "k3"), kl_ref, entropy, importance, importance**2, mask & capped,
         ]  # fmt: skip
         tokens_, *rest = (kept(value).double().sum() for value in sums)
         largest = torch.where(mask, ratio, float("-inf")).double().max() if len(mask) else -tokens_ / 0
@@ -192,7 +192,8 @@ def reference_sums(tokens: Tokens, preset: Preset) -> tuple[Tensor, Tensor]:
     return total.to(dtype), totals
 
 
-def _divergence(log_ratio: Tensor, estimator: str) -> Tensor:
+def estimated(log_ratio: Tensor, estimator: Divergence) -> Tensor:
+    """Of log_ratio = log p - log q on tokens that q sampled: the estimate of q's divergence from p, see `Preset.kl`."""
     if estimator == "k1":
         return -log_ratio
     if estimator == "k2":

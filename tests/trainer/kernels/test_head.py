@@ -370,5 +370,5 @@ def test_what_cannot_be_is_refused_by_name(device: str) -> None:
     half = replace(data, hidden=data.hidden.half(), weight=data.weight.half())
     with pytest.raises(ValueError, match="hidden is float16, in which gradients of logits are 0"):
         half.run("auto", "dapo")
-    with pytest.raises(ValueError, match="dr_grpo divides by sequences x longest answer"):
+    with pytest.raises(ValueError, match="'constant' divides by sequences x longest completion"):
         loss_weights(data.mask, data.cu_seqlens, preset="dr_grpo")

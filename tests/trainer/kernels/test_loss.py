@@ -262,7 +262,7 @@ def test_what_cannot_be_is_refused_by_name(device: str) -> None:
     data = batch(device)
     with pytest.raises(ValueError, match="preset='ppo': there are grpo, dr_grpo, dapo"):
         policy_loss(**data, preset="ppo")
-    with pytest.raises(ValueError, match="dr_grpo divides by sequences x longest answer"):
+    with pytest.raises(ValueError, match="'constant' divides by sequences x longest completion"):
         policy_loss(**data, preset="dr_grpo")
     with pytest.raises(ValueError, match=r"entropy_coef=0\.1: pass the tokens' `entropy`"):
         policy_loss(**data, preset=replace(PRESETS["dapo"], entropy_coef=0.1))
