@@ -164,13 +164,15 @@ def _eval(arguments: argparse.Namespace) -> int:
 
 
 def _open_eval_sampler(config: EvalConfig, model: StoredModel, context: int) -> Sampler:
-    sampler: Sampler = _open_vllm(config.cpu_cache_gib)(
+    sampler: Sampler = _open_vllm()(
         config.model,
         model.codec,
         dtype=model.dtype,
         context=context,
         max_sequences=256,
+        longest=context,
         gpu_memory=config.gpu_memory,
+        cpu_cache_gib=config.cpu_cache_gib,
         seed=config.seed,
     )
     return sampler
@@ -361,13 +363,15 @@ def _make_sampler(config: RunConfig) -> MakeSampler:
             from trainer.sampler import PlainSampler
 
             return PlainSampler(policy)
-        return _open_vllm(config.sampling.cpu_cache_gib)(
+        return _open_vllm()(
             folder,
             policy.codec,
             dtype=config.model.dtype,
             context=policy.context,
             max_sequences=max(config.completions, 256),
+            longest=config.max_prompt_tokens + config.longest_completion,
             gpu_memory=config.sampling.gpu_memory,
+            cpu_cache_gib=config.sampling.cpu_cache_gib,
             seed=config.seed,
             sleep=config.sampling.sleep,
         )
@@ -375,8 +379,7 @@ def _make_sampler(config: RunConfig) -> MakeSampler:
     return open_sampler
 
 
-def _open_vllm(cpu_cache_gib: int) -> Any:
-    os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", str(cpu_cache_gib))
+def _open_vllm() -> Any:
     try:
         from trainer.vllm_sampler import VllmSampler
     except ImportError as error:

@@ -178,8 +178,9 @@ class Sampling(Table):
     temperature: float = Field(1.0, gt=0)
     max_new_tokens: int = Field(1024, ge=1)
     gpu_memory: float = Field(0.4, gt=0, lt=1)
-    """Share of a GPU's memory that vLLM takes; on a CPU it takes `cpu_cache_gib`."""
+    """Share of a GPU's memory that vLLM takes."""
     cpu_cache_gib: int = Field(1, ge=1)
+    """On a CPU, the most that its keys and values take; less where the longest sequences all at once need less."""
     max_staleness: int = Field(0, ge=0)
     """Updates that the policy may be ahead of the one that began a completion that it learns from. 0: it has sampled
     that itself, exactly. 1: the next step is sampled while this one is learned. More: sampling goes on while weights
@@ -461,6 +462,11 @@ class RunConfig(Table):
     def tolerance(self) -> float:
         """`weight_tolerance`, or the default of the weights' type."""
         return self.weight_tolerance or (1e-4 if self.model.dtype == "float32" else 2e-2)
+
+    @property
+    def longest_completion(self) -> int:
+        """In tokens, of training and of evaluation during it."""
+        return max(self.sampling.max_new_tokens, (self.eval and self.eval.max_new_tokens) or 0)
 
     @property
     def completions(self) -> int:

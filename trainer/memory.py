@@ -157,9 +157,17 @@ def of_update(
 
 
 def of_vllm(
-    config: PretrainedConfig, *, dtype: str, device: Device, context: int, sequences: int, share: float, cache_gib: int
+    config: PretrainedConfig,
+    *,
+    dtype: str,
+    device: Device,
+    context: int,
+    sequences: int,
+    longest: int,
+    share: float,
+    cache_gib: int,
 ) -> SamplerMemory:
-    """On a GPU vLLM takes `share` of the device, and what the rest leaves of it becomes cache; on a CPU `cache_gib`."""
+    """On a GPU vLLM takes `share` of the device, and what the rest leaves of it becomes cache; on a CPU `cpu_cache`."""
     tokens = max(16384, context)  # as trainer/vllm_sampler.py has it
     with FakeTensorMode(), FAKE, torch.no_grad():
         model = _build(config, dtype)
@@ -169,10 +177,25 @@ def of_vllm(
     logits = 3 * 4 * min(sequences, tokens) * int(config.get_text_config().vocab_size)
     working = max(ledger.peak, logits)
     if device.kind == "cpu":
-        working, cache = working + VLLM_BYTES, cache_gib * 2**30
+        working += VLLM_BYTES
+        cache = cpu_cache(config, dtype=dtype, context=context, sequences=sequences, longest=longest, gib=cache_gib)
     else:
         cache = max(0, int(share * device.capacity) - weights - working)
     return SamplerMemory(weights, working, cache, cache // cache_bytes_per_token(config, dtype))
+
+
+def cpu_cache(config: PretrainedConfig, *, dtype: str, context: int, sequences: int, longest: int, gib: int) -> int:
+    """Bytes of keys and values that vLLM takes on a CPU: for all sequences at their longest, but at most `gib`.
+
+    And for one that fills the context, without which vLLM does not start.
+    """
+    per_block = CPU_BLOCK_TOKENS * cache_bytes_per_token(config, dtype)
+    needed = sequences * -(-longest // CPU_BLOCK_TOKENS) * per_block
+    return min(max(needed, (-(-context // CPU_BLOCK_TOKENS) + 1) * per_block), gib * 2**30)
+
+
+CPU_BLOCK_TOKENS = 128
+"""vLLM's blocks of keys and values on a CPU."""
 
 
 def cache_bytes_per_token(config: PretrainedConfig, dtype: str) -> int:

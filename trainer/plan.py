@@ -539,6 +539,7 @@ def _forecast(config: RunConfig, model: _Model, prompts: Prompts, found: _Findin
             device=device,
             context=model.context,
             sequences=max(config.completions, 256),
+            longest=min(model.context, config.max_prompt_tokens + config.longest_completion),
             share=config.sampling.gpu_memory,
             cache_gib=config.sampling.cpu_cache_gib,
         )

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 import vllm
+from transformers import AutoConfig
 from vllm import SamplingParams
 from vllm.engine.arg_utils import EngineArgs
 from vllm.model_executor.layers.utils import dispatch_cpu_unquantized_gemm
@@ -18,6 +19,7 @@ from vllm.platforms import current_platform
 from vllm.sampling_params import RequestOutputKind
 from vllm.v1.engine.llm_engine import LLMEngine
 
+from trainer.memory import cpu_cache
 from trainer.policy import Policy
 from trainer.sampler import Draw, completion
 from trainer.settings import ConfigError
@@ -37,12 +39,15 @@ class VllmSampler:
         dtype: str,
         context: int,
         max_sequences: int,
+        longest: int,
         gpu_memory: float,
+        cpu_cache_gib: int,
         seed: int,
         sleep: bool = False,
     ) -> None:
         """Load the model in `folder` (or on the hub); completions carry version 0 until `load`.
 
+        `longest`: tokens of the longest prompt and completion together, as far as is known.
         Raises `ConfigError` if it is to sleep, as `rest` tells, where there is no GPU.
         """
         if sleep and current_platform.is_cpu():
@@ -52,6 +57,12 @@ class VllmSampler:
         """Of the engine: one thread may sample while another compares log-probs or brings new weights."""
         self._finished: dict[str, Any] = {}
         """By request: what one thread's step of the engine finished for another."""
+        cache = None
+        if current_platform.is_cpu():
+            cache = cpu_cache(
+                AutoConfig.from_pretrained(folder), dtype=dtype, context=context, sequences=max_sequences,
+                longest=min(longest, context), gib=cpu_cache_gib,
+            )  # fmt: skip
         arguments = EngineArgs(
             model=str(folder),
             dtype=dtype,  # "auto" would turn float32 weights into bfloat16
@@ -65,6 +76,7 @@ class VllmSampler:
             enable_prefix_caching=False,  # a cache would outlive the weights it was made with
             enforce_eager=current_platform.is_cpu(),
             gpu_memory_utilization=gpu_memory,
+            kv_cache_memory_bytes=cache,
             skip_tokenizer_init=True,
             use_tqdm_on_load=False,
             disable_log_stats=True,

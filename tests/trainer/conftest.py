@@ -4,6 +4,5 @@ import os
 
 from trainer.cli import prepare_process
 
-os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 prepare_process()

@@ -74,7 +74,15 @@ def config(place: Path, **changes: Any) -> RunConfig:
 
 def vllm(policy: Policy, folder: Path) -> VllmSampler:
     return VllmSampler(
-        folder, policy.codec, dtype="float32", context=policy.context, max_sequences=256, gpu_memory=0.2, seed=1
+        folder,
+        policy.codec,
+        dtype="float32",
+        context=policy.context,
+        max_sequences=256,
+        longest=256,
+        gpu_memory=0.2,
+        cpu_cache_gib=1,
+        seed=1,
     )
 
 
@@ -154,7 +162,15 @@ def test_with_weight_updates_cut_off_the_run_stops_by_itself(
 ) -> None:
     def cut_off(policy: Policy, folder: Path) -> CutOff:
         return CutOff(
-            folder, policy.codec, dtype="float32", context=policy.context, max_sequences=256, gpu_memory=0.2, seed=1
+            folder,
+            policy.codec,
+            dtype="float32",
+            context=policy.context,
+            max_sequences=256,
+            longest=256,
+            gpu_memory=0.2,
+            cpu_cache_gib=1,
+            seed=1,
         )
 
     settings = after_cold_start(place, name="cut_off", eval=None)

@@ -88,7 +88,7 @@ def test_the_arithmetic_of_the_quickstart() -> None:
     assert (totals["evaluations"], totals["evaluation_sequences"]) == (3, 3 * 900 * 5 + 5 * 150)
     assert sum(counts["train"] for counts in plan["verifiers"].values()) == 3520
     assert {counts["held_out"] for counts in plan["verifiers"].values()} == {300}
-    assert plan["forecast"]["fits"] and plan["forecast"]["sampler"]["cache"] == 2**30
+    assert plan["forecast"]["fits"] and plan["forecast"]["sampler"]["cache"] == 512 * 128 * 1024
 
 
 def test_settings_say_where_they_come_from() -> None:
@@ -169,11 +169,19 @@ def test_a_model_of_seven_billion_weights_is_forecast_without_loading_it() -> No
 def test_on_a_gpu_the_sampler_takes_its_share_and_what_is_left_of_it_is_cache() -> None:
     device = memory.Device("cuda:0 (made up)", "cuda", capacity=80 * 2**30, free=80 * 2**30)
     found = memory.of_vllm(
-        QWEN_7B, dtype="bfloat16", device=device, context=4096, sequences=256, share=0.5, cache_gib=1
+        QWEN_7B, dtype="bfloat16", device=device, context=4096, sequences=256, longest=4096, share=0.5, cache_gib=1
     )
     assert found.weights == 2 * 7_615_616_512
     assert found.total == 40 * 2**30
     assert found.cache_tokens == found.cache // (2 * 28 * 4 * 128 * 2)  # keys and values of 4 heads of 128 in bfloat16
+
+
+def test_on_a_cpu_the_cache_is_for_the_longest_sequences_all_at_once_or_as_much_as_it_may_be() -> None:
+    token = 2 * 28 * 4 * 128 * 2
+    common = {"dtype": "bfloat16", "context": 4096, "sequences": 10}
+    assert memory.cpu_cache(QWEN_7B, longest=1000, gib=4, **common) == 10 * 1024 * token  # in blocks of 128 tokens
+    assert memory.cpu_cache(QWEN_7B, longest=4096, gib=1, **common) == 2**30
+    assert memory.cpu_cache(QWEN_7B, longest=100, gib=4, **common) == (4096 + 128) * token  # one that fills the context
 
 
 CHILD = """

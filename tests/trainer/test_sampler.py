@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import tiny
@@ -18,6 +19,10 @@ from trainer.types import Completion
 from trainer.vllm_sampler import VllmSampler
 
 MODEL = tiny.MODEL.model_copy(update={"hidden": 64, "heads": 2, "layers": 2})
+OPTIONS: dict[str, Any] = {
+    "dtype": "float32", "context": 256, "max_sequences": 32, "longest": 256,
+    "gpu_memory": 0.2, "cpu_cache_gib": 1, "seed": 0,
+}  # fmt: skip
 PROMPTS = [[5, 6, 7], [8, 9, 10, 11, 12], [30]]
 
 
@@ -30,7 +35,17 @@ def policy() -> Policy:
 def vllm_sampler(policy: Policy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[VllmSampler]:
     folder: Path = tmp_path_factory.mktemp("model")
     policy.save(folder)
-    sampler = VllmSampler(folder, policy.codec, dtype="float32", context=256, max_sequences=32, gpu_memory=0.2, seed=0)
+    sampler = VllmSampler(
+        folder,
+        policy.codec,
+        dtype="float32",
+        context=256,
+        max_sequences=32,
+        longest=256,
+        gpu_memory=0.2,
+        cpu_cache_gib=1,
+        seed=0,
+    )
     yield sampler
     sampler.close()
 
@@ -141,7 +156,16 @@ def test_weights_that_are_not_numbers_are_noticed(policy: Policy) -> None:
 def test_sleep_is_refused_where_there_is_no_gpu(policy: Policy, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="needs a GPU"):
         VllmSampler(
-            tmp_path, policy.codec, dtype="float32", context=256, max_sequences=32, gpu_memory=0.2, seed=0, sleep=True
+            tmp_path,
+            policy.codec,
+            dtype="float32",
+            context=256,
+            max_sequences=32,
+            longest=256,
+            gpu_memory=0.2,
+            cpu_cache_gib=1,
+            seed=0,
+            sleep=True,
         )
 
 
