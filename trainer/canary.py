@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import chain
 
 from trainer.batch import Row
+from trainer.checksum import checksum
 from trainer.policy import Policy
 from trainer.sampler import Sampler
 from trainer.types import Completion, Group
@@ -41,8 +42,16 @@ class Canary:
         fixed = [ids[:FIXED_TOKENS] for ids in prompts[:NUM_FIXED]]
         self._fixed = [ids for ids in fixed if len(ids) > 1]
 
-    def compare_weights(self) -> float:
-        """After each weight update, on fixed tokens at temperature 1; returns the difference."""
+    def compare_weights(self, arrived: str | None = None) -> float:
+        """After each weight update, on fixed tokens at temperature 1; returns the difference.
+
+        And first, if given, the checksum of what arrived with that of what was sent.
+        """
+        if arrived is not None and arrived != (sent := checksum(self._policy.weights())):
+            raise WeightMismatch(
+                f"weight update {self._policy.version}: the sampler got weights with the checksum {arrived}, and the "
+                f"policy's have {sent}: they were damaged on the way"
+            )
         theirs = self._sampler.logprobs(self._fixed)
         rows = [Row(ids[:1], ids[1:]) for ids in self._fixed]
         ours = self._policy.logprobs(rows, temperature=1.0, max_tokens=self._max_tokens)

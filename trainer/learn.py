@@ -81,6 +81,12 @@ class Learner:
             part = slice(start, start + size)
             updates += self._update(rows[part], advantages[part], lengths[part], step)
         self._policy.version = step + 1
+        if (
+            self._reference
+            and self._config.objective.reference_every
+            and not (step + 1) % self._config.objective.reference_every
+        ):
+            self._reference.model.load_state_dict(self._policy.model.state_dict())
         return Learned(rewards, advantages, updates, mismatch)
 
     def _update(

@@ -50,8 +50,7 @@ def train(config: RunConfig, run: RunDirectory, judge: Judge, make_sampler: Make
             learned = learner.learn(rollout, step)
             updated = time.monotonic()
             stream.settle()
-            sampler.load(policy)
-            canary.compare_weights()
+            canary.compare_weights(sampler.load(policy))
             now = time.monotonic()
             times = {"update": updated - sampled, "weights": now - updated, "step": now - started}
             session.record(step, rollout, learned, times)

@@ -86,7 +86,7 @@ def step_line(done: int, steps: int, values: dict[str, float]) -> None:
     say(
         f"step {done:>{len(str(steps))}}/{steps} {bar(done, steps)} score {values['score/mean']:.3f}  {by_verifier}"
         f"  length {values['length/mean']:.0f}{entropy}  {values['time/step']:.2f} s"
-        f"  left {left / 60:.0f}:{left % 60:02.0f}{held_out}{unjudged}"
+        f"  left {int(left) // 60}:{int(left) % 60:02d}{held_out}{unjudged}"
     )
 
 

@@ -10,6 +10,7 @@ from typing import Protocol
 import torch
 
 from trainer.batch import Row
+from trainer.checksum import checksum
 from trainer.policy import Policy
 from trainer.settings import ConfigError
 from trainer.text import Codec
@@ -49,8 +50,8 @@ class Sampler(Protocol):
     def logprobs(self, sequences: Sequence[Sequence[int]]) -> list[list[float]]:
         """Log-probs at temperature 1 of all tokens of each sequence but its first."""
 
-    def load(self, policy: Policy) -> None:
-        """Take over the policy's weights and version."""
+    def load(self, policy: Policy) -> str:
+        """Take over the policy's weights and version; returns the `checksum` of what arrived."""
 
     def rest(self) -> None:
         """Until `load`, nothing will be asked of it: it may give back memory that the policy learns in."""
@@ -105,8 +106,9 @@ class PlainSampler:
         rows = [Row(ids[:1], ids[1:]) for ids in sequences]
         return self._policy.logprobs(rows, temperature=1.0, max_tokens=max(map(len, sequences)))
 
-    def load(self, policy: Policy) -> None:
+    def load(self, policy: Policy) -> str:
         self._policy = policy
+        return checksum(policy.weights())
 
     def rest(self) -> None:
         """Has no memory of its own to give back."""

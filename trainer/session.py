@@ -56,6 +56,7 @@ class Session:
         self._resumed: dict[str, Any] = {}
         self._pending: Sequence[Group] = ()
         self._stream: Stream | None = None
+        self._reference: Policy | None = None
         found = checkpoint.latest(run.checkpoints)
         if found is None:
             self.progress = Progress(stages=0, step=0)
@@ -146,7 +147,12 @@ class Session:
         if not self.config.objective.method.kl_coef:
             return None
         start = self.config.sft[-1].name if self.config.sft else "start"
-        return Policy.load(str(self.run.checkpoints / start), dtype=self.config.model.dtype)
+        reference = Policy.load(str(self.run.checkpoints / start), dtype=self.config.model.dtype)
+        if self.config.objective.reference_every:  # it changes, so checkpoints have it
+            self._reference = reference
+            if (state := checkpoint.read_tensors(self.folder, "reference")) is not None:
+                reference.model.load_state_dict(state)
+        return reference
 
     def usable(self, mixture: Mixture) -> Mixture:
         """The problems whose prompts are not too long; how many are, is said. Raises `ProblemError` if they may not be,
@@ -289,7 +295,10 @@ class Session:
         ahead, pending = self._stream.snapshot() if self._stream else (None, ())
         state = State(
             self.progress,
-            tensors={"optimizer": optimizer.state_dict()} if optimizer else {},
+            tensors={
+                **({"optimizer": optimizer.state_dict()} if optimizer else {}),
+                **({"reference": self._reference.model.state_dict()} if self._reference else {}),
+            },
             parts={**{part: state() for part, state in self._parts.items()}, **({"stream": ahead} if ahead else {})},
             pending=pending,
         )

@@ -19,6 +19,7 @@ from vllm.platforms import current_platform
 from vllm.sampling_params import RequestOutputKind
 from vllm.v1.engine.llm_engine import LLMEngine
 
+from trainer.checksum import Checksum
 from trainer.memory import cpu_cache
 from trainer.policy import Policy
 from trainer.sampler import Draw, completion
@@ -132,14 +133,17 @@ class VllmSampler:
         if self._sleeps:
             self._engine.sleep(level=1)
 
-    def load(self, policy: Policy) -> None:
+    def load(self, policy: Policy) -> str:
+        arrived = Checksum()
         if self._sleeps and self._engine.is_sleeping():
             self._engine.wake_up()
         with self._lock:  # between two steps of the engine
-            self._engine.collective_rpc("reload_weights", kwargs={"weights_iterator": list(policy.weights())})
+            weights = arrived.passing(list(policy.weights()))
+            self._engine.collective_rpc("reload_weights", kwargs={"weights_iterator": weights})
             if current_platform.is_cpu():
                 self._engine.apply_model(_repack_tied_head)
             self._version = policy.version
+        return arrived.text
 
     def close(self) -> None:
         engine, self._engine = self._engine, None

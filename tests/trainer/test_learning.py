@@ -13,6 +13,7 @@ import pytest
 
 from benchmarks.families import draw
 from trainer.canary import WeightMismatch
+from trainer.checksum import checksum
 from trainer.config import RunConfig
 from trainer.loop import train
 from trainer.policy import Policy
@@ -153,8 +154,9 @@ def test_with_rewards_permuted_at_random_it_does_not_learn(
 class CutOff(VllmSampler):
     """Says that it took the weights over, and did not."""
 
-    def load(self, policy: Policy) -> None:
+    def load(self, policy: Policy) -> str:
         self._version = policy.version
+        return checksum(policy.weights())
 
 
 def test_with_weight_updates_cut_off_the_run_stops_by_itself(

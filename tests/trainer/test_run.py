@@ -14,6 +14,7 @@ import pytest
 import tiny
 
 from trainer.canary import WeightMismatch
+from trainer.checksum import checksum
 from trainer.config import RunConfig
 from trainer.loop import RunStopped, train
 from trainer.policy import Policy
@@ -192,8 +193,9 @@ class StaleSampler(PlainSampler):
     def __init__(self, policy: Policy) -> None:
         super().__init__(copy.deepcopy(policy))
 
-    def load(self, policy: Policy) -> None:
+    def load(self, policy: Policy) -> str:
         self._policy.version = policy.version
+        return checksum(policy.weights())
 
 
 def test_a_run_whose_sampler_gets_no_new_weights_stops_by_itself(tmp_path: Path) -> None:

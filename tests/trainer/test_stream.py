@@ -10,12 +10,15 @@ from pathlib import Path
 
 import pytest
 import tiny
+import torch
 from test_checkpoint import ending
 from test_run import DiesAt, rollouts, run
 
 from trainer.canary import WeightMismatch
+from trainer.checksum import checksum
 from trainer.config import RunConfig
 from trainer.policy import Policy
+from trainer.record import read_lines
 from trainer.sampler import Draw, PlainSampler
 from trainer.types import Completion
 
@@ -26,9 +29,10 @@ class OwnWeights(PlainSampler):
     def __init__(self, policy: Policy) -> None:
         super().__init__(copy.deepcopy(policy))
 
-    def load(self, policy: Policy) -> None:
+    def load(self, policy: Policy) -> str:
         self._policy.model.load_state_dict(policy.model.state_dict())
         self._policy.version = policy.version
+        return checksum(self._policy.weights())
 
 
 def own(policy: Policy, folder: Path) -> OwnWeights:
@@ -86,6 +90,40 @@ class Cool(OwnWeights):
 
     def sample(self, prompts: Sequence[Sequence[int]], draw: Draw) -> Iterator[tuple[int, Completion]]:
         return super().sample(prompts, replace(draw, temperature=0.5 * draw.temperature))
+
+
+class Poisoned(OwnWeights):
+    """One weight is another one after the second update, by far less than log-probs would show."""
+
+    def load(self, policy: Policy) -> str:
+        arrived = super().load(policy)
+        if policy.version < 2:
+            return arrived
+        weight = next(iter(self._policy.model.parameters())).data
+        weight[0, 0] = torch.nextafter(weight[0, 0], torch.tensor(1.0))
+        return checksum(self._policy.weights())
+
+
+def test_a_poisoned_weight_transfer_stops_the_run(tmp_path: Path) -> None:
+    def poisoned(policy: Policy, folder: Path) -> Poisoned:
+        return Poisoned(policy)
+
+    with pytest.raises(WeightMismatch, match=r"weight update 2: .*damaged on the way"):
+        run(config(tmp_path, 0), tmp_path / "runs", make=poisoned)
+    assert len(versions(tmp_path / "runs/tiny")) == 1
+
+
+def test_a_reference_that_is_renewed_survives_a_kill(tmp_path: Path) -> None:
+    objective = {"preset": "grpo", "kl_coef": 0.5, "reference_every": 2}
+    settings = config(tmp_path, 0, steps=7, objective=objective)
+    run(settings, tmp_path / "whole", make=own)
+    divergences = [line["kl/reference"] for line in read_lines(tmp_path / "whole/tiny/metrics.jsonl")]
+    assert [value == pytest.approx(0, abs=1e-9) for value in divergences[::2]] == [True] * 4, "it is the policy then"
+    assert min(divergences[1::2]) > 1e-9
+    with pytest.raises(SystemExit, match="killed"):
+        run(settings, tmp_path / "killed", DiesAt(8 * 4 + 3), make=own)  # in step 5; renewed after 2 and 4
+    run(settings, tmp_path / "killed", make=own)
+    assert ending(tmp_path / "killed/tiny") == ending(tmp_path / "whole/tiny")
 
 
 def test_a_wrong_temperature_stops_the_run_before_it_learns(tmp_path: Path) -> None:
