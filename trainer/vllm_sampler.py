@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import threading
 import time
 from collections.abc import Collection, Iterator, Sequence
@@ -85,6 +86,7 @@ class VllmSampler:
         )
         self._engine = LLMEngine.from_engine_args(arguments)
         self._engine.output_processor.tokenizer = codec.tokenizer  # finds the texts to stop at
+        gc.freeze()  # collections while sampling would look through all that vLLM has loaded, again and again
         build = "cpu" if current_platform.is_cpu() else "gpu"
         self.description = f"vllm {vllm.__version__} ({build})"
 
@@ -96,6 +98,7 @@ class VllmSampler:
             top_p=draw.top_p,
             max_tokens=draw.max_new_tokens,
             logprobs=0,
+            flat_logprobs=True,
             stop_token_ids=list(self._codec.stop_ids),
             stop=list(draw.stop),
             detokenize=bool(draw.stop),
@@ -110,7 +113,7 @@ class VllmSampler:
             places[self._add(prompts[place // draw.count], params)] = place
         for output in self._outputs(places):
             made = output.outputs[0]
-            logprobs = [entry[token].logprob for token, entry in zip(made.token_ids, made.logprobs, strict=True)]
+            logprobs = made.logprobs.logprobs  # one a token: of the token itself
             place = places[output.request_id]
             prompt, ids, seconds = prompts[place // draw.count], made.token_ids, time.monotonic() - started
             yield place, completion(self._codec, prompt, ids, logprobs, version, seconds, draw.stop)
