@@ -244,7 +244,7 @@ def moments(number: int, seconds: float) -> list[tuple[int, float]]:
     One run in three is first killed at any moment of its life, the others once early and once late in learning.
     """
     rng = random.Random(f"kill/{number}")
-    first = (0, rng.uniform(0.5, seconds)) if number % 3 == 0 else (rng.randint(1, 5), rng.uniform(0, 0.5))
+    first = (0, rng.uniform(0.5, seconds / 2)) if number % 3 == 0 else (rng.randint(1, 5), rng.uniform(0, 0.5))
     return [first, (rng.randint(6, 12), rng.uniform(0, 0.5))]
 
 
