@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sandbox import Finding as BoxFinding
     from sandbox import SandboxConfig
     from trainer.config import RunConfig
-    from trainer.eval_config import EvalConfig
+    from trainer.evals.config import EvalConfig
     from trainer.sampler import Sampler
     from trainer.session import MakeSampler
     from trainer.text import StoredModel
@@ -142,24 +142,24 @@ def _sft(arguments: argparse.Namespace) -> int:
 
 def _eval(arguments: argparse.Namespace) -> int:
     import benchmarks
-    from trainer.eval_config import load_set, read_evals, read_shard
+    from trainer.evals.config import load_set, read_evals, read_shard
     from verifiers import Router
 
     names = ("name", "model", "endpoint", "completions", "protocol", "n", "max_problems")
     flags = {name: value for name in names if (value := getattr(arguments, name)) is not None}
     configs, shard = read_evals(flags, arguments.overrides), read_shard(arguments.shard)
     asked = [load_set(config) for config in configs]
-    from trainer import evals
-    from trainer.sources import Shard
+    from trainer.evals import command
+    from trainer.evals.sources import Shard
 
     with Router(configs[0].sandbox) as router:
         asked = [replace(one, problems=benchmarks.screened(one.problems, router.unsound)) for one in asked]
-        router.check([problem for one in asked for problem in evals.judged(one)])
+        router.check([problem for one in asked for problem in command.judged(one)])
         router.start()
         for one in asked:
             _say(f"{one.problems.name}: {len(one.problems.problems)} problems   sandbox: {router.sandbox_description}")
-        bench = evals.Bench(router, router.sandbox_image, _open_eval_sampler)
-        is_whole = evals.run(asked, bench, out=arguments.out, shard=Shard(*shard), say=_say)
+        bench = command.Bench(router, router.sandbox_image, _open_eval_sampler)
+        is_whole = command.run(asked, bench, out=arguments.out, shard=Shard(*shard), say=_say)
     return DONE if is_whole else FOUND_FAILURES
 
 
@@ -179,18 +179,16 @@ def _open_eval_sampler(config: EvalConfig, model: StoredModel, context: int) -> 
 
 
 def _eval_compare(arguments: argparse.Namespace) -> int:
-    from trainer import eval_compare
+    from trainer.evals import compare
+    from trainer.evals.stored_report import read_reports
     from trainer.settings import ConfigError
-    from trainer.stored_report import read_reports
 
     first, second = (read_reports(path) for path in (arguments.first, arguments.second))
     names = [name for name in first if name in second]
     if not names:
         raise ConfigError(f"compare: {', '.join(first)} and {', '.join(second)} are different problem sets")
     for name in names:
-        for line in eval_compare.lines(
-            eval_compare.pair(first[name], second[name]), str(arguments.first), str(arguments.second)
-        ):
+        for line in compare.lines(compare.pair(first[name], second[name]), str(arguments.first), str(arguments.second)):
             _say(line)
     for name in sorted(first.keys() ^ second.keys()):
         _say(f"{name}: only in {arguments.first if name in first else arguments.second}")
@@ -200,8 +198,8 @@ def _eval_compare(arguments: argparse.Namespace) -> int:
 def _eval_export(arguments: argparse.Namespace) -> int:
     from datetime import datetime
 
-    from trainer.eval_export import export
-    from trainer.stored_report import read_report
+    from trainer.evals.export import export
+    from trainer.evals.stored_report import read_report
 
     for path in export(read_report(arguments.report), arguments.form, arguments.out, datetime.now()):
         _say(str(path))

@@ -13,7 +13,7 @@ import matplotlib
 
 from benchmarks import paired_difference
 from trainer.config import RunConfig
-from trainer.evaluate import Evaluated
+from trainer.evals.evaluate import Evaluated
 from trainer.learn import Learned
 from trainer.record import RunDirectory
 from trainer.types import Group

@@ -14,7 +14,7 @@ from trainer import checkpoint, fresh, report
 from trainer.checkpoint import CheckpointWriter, Progress, State
 from trainer.config import RunConfig, SupervisedStage
 from trainer.disk import WriteFailed
-from trainer.evaluate import Evaluated, evaluate, subset
+from trainer.evals.evaluate import Evaluated, evaluate, subset
 from trainer.health import Health, HealthWarning, severest
 from trainer.interrupt import Interrupt
 from trainer.learn import Learned, Learner

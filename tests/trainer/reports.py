@@ -1,4 +1,4 @@
-"""Reports of evals as trainer/evaluate.py writes them, small and with figures worked by hand, for tests."""
+"""Reports of evals as trainer/evals/evaluate.py writes them, small and with figures worked by hand, for tests."""
 
 from __future__ import annotations
 

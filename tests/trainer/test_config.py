@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from trainer.config import RunConfig, read_config, recipes
-from trainer.eval_config import read_evals
+from trainer.evals.config import read_evals
 from trainer.settings import ConfigError
 
 GOOD = """

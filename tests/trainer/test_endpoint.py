@@ -14,12 +14,12 @@ import pytest
 from tiny import LengthJudge
 
 from benchmarks import ProblemSet
-from trainer.endpoint import KEY, TRIES, Endpoint
-from trainer.evaluate import run
-from trainer.protocol import EvalProtocol
+from trainer.evals.endpoint import KEY, TRIES, Endpoint
+from trainer.evals.evaluate import run
+from trainer.evals.protocol import EvalProtocol
+from trainer.evals.sources import Answer, Ask
 from trainer.sampler import Draw
 from trainer.settings import ConfigError
-from trainer.sources import Answer, Ask
 from verifiers import Problem
 
 

@@ -11,9 +11,9 @@ from reports import problem, report, sample
 from test_cli import assay, fails
 
 from benchmarks import installed
-from trainer.eval_compare import lines, pair
+from trainer.evals.compare import lines, pair
+from trainer.evals.stored_report import read_reports
 from trainer.settings import ConfigError
-from trainer.stored_report import read_reports
 
 
 def of(statuses: dict[str, str], **more: Any) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import pytest
 from reports import HOSTILE, problem, report, sample
 from test_cli import assay, fails
 
-from trainer.eval_export import Form, export
+from trainer.evals.export import Form, export
 
 AT = datetime(2026, 1, 2, 3, 4, 5)
 SHOWN = HOSTILE.replace("\ud800", "?")  # at half a surrogate pair, their readers stop

@@ -14,13 +14,13 @@ import pytest
 from reports import HOSTILE, problem, report, sample
 
 from benchmarks import ProblemSet
-from trainer import page
-from trainer.eval_report import about, markdown, month_picture, protocol_line, score_table, write_pages
-from trainer.evaluate import Answered, Evaluated, Sample
+from trainer.evals import page
+from trainer.evals.evaluate import Answered, Evaluated, Sample
+from trainer.evals.report import about, markdown, month_picture, protocol_line, score_table, write_pages
+from trainer.evals.second_opinion import second_opinions
+from trainer.evals.sources import Answer, Prompt
+from trainer.evals.stored_report import shown
 from trainer.sampler import Draw
-from trainer.second_opinion import second_opinions
-from trainer.sources import Answer, Prompt
-from trainer.stored_report import shown
 from verifiers import Problem, Status, Verdict
 
 

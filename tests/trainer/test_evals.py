@@ -17,11 +17,11 @@ import tiny
 from test_cli import ROOT, assay
 
 from benchmarks import ProblemSet
-from trainer.evaluate import Evaluated, run
-from trainer.journal import Journal
+from trainer.evals.evaluate import Evaluated, run
+from trainer.evals.journal import Journal
+from trainer.evals.sources import WHOLE, Answer, Ask, Prompt, Shard
 from trainer.sampler import Draw
 from trainer.settings import ConfigError
-from trainer.sources import WHOLE, Answer, Ask, Prompt, Shard
 from verifiers import Problem, Status, Verdict
 
 MODEL = tiny.MODEL.model_copy(update={"hidden": 64, "heads": 2, "layers": 2, "context": 1024})

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from benchmarks import ProblemSet
-from trainer.evaluate import MAX_NAMED, about, subset
+from trainer.evals.evaluate import MAX_NAMED, about, subset
+from trainer.evals.sources import read_completions
 from trainer.settings import ConfigError
-from trainer.sources import read_completions
 from verifiers import Problem
 
 PROBLEMS = ProblemSet("two", "1", tuple(Problem(name, "", "math", {"answer": "1"}) for name in ("a", "b")))

@@ -8,8 +8,8 @@ import pytest
 import tiny
 
 from benchmarks import ProblemSource
-from trainer.eval_config import EvalConfig, load_set, read_evals
-from trainer.protocol import EvalProtocol, WorkedExample, named, read_protocol
+from trainer.evals.config import EvalConfig, load_set, read_evals
+from trainer.evals.protocol import EvalProtocol, WorkedExample, named, read_protocol
 from trainer.settings import ConfigError
 from trainer.text import Codec
 from verifiers import Problem

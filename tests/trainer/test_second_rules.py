@@ -12,11 +12,11 @@ import pytest
 from benchmarks import ProblemSet, ProblemSource, load
 from sandbox import SandboxConfig
 from tests.boxes import have
-from trainer.evaluate import Evaluated, lines, run
-from trainer.journal import Journal
+from trainer.evals.evaluate import Evaluated, lines, run
+from trainer.evals.journal import Journal
+from trainer.evals.sources import StoredSource
 from trainer.rollout import Judge
 from trainer.sampler import Draw
-from trainer.sources import StoredSource
 from verifiers import Problem, Router, Verdict
 
 TINY = "\\boxed{10^{-30}}"

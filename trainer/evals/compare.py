@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from benchmarks import Comparison, Estimate, compare, mean_score, paired_difference, pass_at_k
+from trainer.evals.stored_report import Report, model_name, scores, shown
 from trainer.settings import ConfigError
-from trainer.stored_report import Report, model_name, scores, shown
 
 CONDITIONS = ("protocol", "sampling", "verifiers", "sandbox", "versions")
 """Keys of a report that say how its scores were made; where they differ, more than the models may be compared."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import majority_at_k, pass_at_k, standard_error
-from trainer.stored_report import VOTED, Problem, Report
+from trainer.evals.stored_report import VOTED, Problem, Report
 
 PerProblem = Mapping[str, Sequence[float | None]]
 """A metric's name to its value for each problem; None where too few samples of it were judged."""

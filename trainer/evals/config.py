@@ -16,7 +16,7 @@ from pydantic import Field, model_validator
 import benchmarks
 from benchmarks import ProblemSet, ProblemSource
 from sandbox import SandboxConfig
-from trainer.protocol import DEFAULT, EvalProtocol, read_protocol, with_examples
+from trainer.evals.protocol import DEFAULT, EvalProtocol, read_protocol, with_examples
 from trainer.settings import ConfigError, Table, validated
 from verifiers import Problem
 

@@ -11,8 +11,8 @@ from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 
+from trainer.evals.sources import Answer, Ask, Sample
 from trainer.settings import ConfigError
-from trainer.sources import Answer, Ask, Sample
 from verifiers import Problem, Verdict
 
 

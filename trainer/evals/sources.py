@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from benchmarks import ProblemSet
-from trainer.protocol import PLAIN, EvalProtocol
+from trainer.evals.protocol import PLAIN, EvalProtocol
 from trainer.sampler import Draw, Sampler
 from trainer.settings import ConfigError
 from trainer.text import Codec

@@ -51,12 +51,12 @@ from queue import SimpleQueue
 from typing import Any, Protocol
 
 from benchmarks import Estimate, ProblemSet, mean_by_tag, mean_majority_at_k, mean_pass_at_k, mean_score
-from trainer.journal import Journal
+from trainer.evals.journal import Journal
+from trainer.evals.second_opinion import SecondOpinion, second_opinions
+from trainer.evals.sources import WHOLE, Answer, Ask, Prompt, Sample, SampledSource, Shard, Source
+from trainer.evals.stored_report import VOTED
 from trainer.rollout import Judge
 from trainer.sampler import Draw, Sampler
-from trainer.second_opinion import SecondOpinion, second_opinions
-from trainer.sources import WHOLE, Answer, Ask, Prompt, Sample, SampledSource, Shard, Source
-from trainer.stored_report import VOTED
 from trainer.text import Codec
 from verifiers import Problem, Status, Verdict
 

@@ -15,9 +15,9 @@ from collections.abc import Iterator, Sequence
 from queue import SimpleQueue
 from typing import Any
 
-from trainer.protocol import EvalProtocol
+from trainer.evals.protocol import EvalProtocol
+from trainer.evals.sources import Answer, Ask, Prompt
 from trainer.settings import ConfigError
-from trainer.sources import Answer, Ask, Prompt
 from verifiers import Problem
 
 KEY = "ASSAY_ENDPOINT_KEY"

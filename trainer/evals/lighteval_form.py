@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow
 import pyarrow.parquet
 
-from trainer.eval_metrics import (
+from trainer.evals.metrics import (
     PerProblem,
     digest,
     error,
@@ -30,7 +30,7 @@ from trainer.eval_metrics import (
     utf8,
     write_json,
 )
-from trainer.stored_report import Report, model_name
+from trainer.evals.stored_report import Report, model_name
 
 
 def write(report: Report, folder: Path, stamp: str) -> list[Path]:

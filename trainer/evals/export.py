@@ -6,8 +6,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from trainer import lighteval_form, lm_eval_form
-from trainer.stored_report import Report
+from trainer.evals import lighteval_form, lm_eval_form
+from trainer.evals.stored_report import Report
 
 Form = Literal["lm-eval", "lighteval"]
 

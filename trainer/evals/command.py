@@ -16,17 +16,17 @@ from typing import Any
 
 import torch
 
-from trainer import evaluate, provenance
 from trainer.disk import write_whole
-from trainer.endpoint import Endpoint
-from trainer.eval_config import AskedSet, EvalConfig
-from trainer.eval_report import write_pages
-from trainer.journal import Journal
-from trainer.protocol import EvalProtocol
+from trainer.evals import evaluate, provenance
+from trainer.evals.config import AskedSet, EvalConfig
+from trainer.evals.endpoint import Endpoint
+from trainer.evals.journal import Journal
+from trainer.evals.protocol import EvalProtocol
+from trainer.evals.report import write_pages
+from trainer.evals.sources import CPU_BLOCK, Sample, SampledSource, Shard, Source, StoredSource, read_completions
 from trainer.rollout import Judge
 from trainer.sampler import Draw, Sampler
 from trainer.settings import ConfigError
-from trainer.sources import CPU_BLOCK, Sample, SampledSource, Shard, Source, StoredSource, read_completions
 from trainer.text import StoredModel, describe
 from verifiers import Problem, Status
 

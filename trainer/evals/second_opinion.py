@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks import Estimate, mean_score
-from trainer.stored_report import Problem
+from trainer.evals.stored_report import Problem
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from trainer.eval_metrics import (
+from trainer.evals.metrics import (
     PerProblem,
     digest,
     error,
@@ -27,7 +27,7 @@ from trainer.eval_metrics import (
     write_json,
     write_json_lines,
 )
-from trainer.stored_report import Problem, Report, model_name
+from trainer.evals.stored_report import Problem, Report, model_name
 
 FILTER = "none"
 """A metric there is named "METRIC,FILTER"; we extract answers in the verifier, not by their filters."""

@@ -11,7 +11,7 @@ from typing import Any
 from trainer.settings import ConfigError
 
 Report = Mapping[str, Any]
-"""As trainer/evaluate.py writes it, where its keys are told."""
+"""As trainer/evals/evaluate.py writes it, where its keys are told."""
 Problem = Mapping[str, Any]
 """One of a report's `problems`."""
 Interval = Mapping[str, Any]

@@ -135,7 +135,7 @@ DEFAULT = "own"
 
 def named() -> dict[str, Path]:
     """The protocols that ship with the package, by name."""
-    folder = Path(str(resources.files("trainer"))) / "protocols"
+    folder = Path(str(resources.files("trainer.evals"))) / "protocols"
     return {path.stem: path for path in sorted(folder.glob("*.toml"))}
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from trainer.disk import write_whole
-from trainer.page import Table, page, text
-from trainer.second_opinion import SecondOpinion, second_opinions
-from trainer.stored_report import Interval, Report, model_name, shown
+from trainer.evals.page import Table, page, text
+from trainer.evals.second_opinion import SecondOpinion, second_opinions
+from trainer.evals.stored_report import Interval, Report, model_name, shown
 
 RATES = ("no_answer", "truncated", "timeout", "unjudged", "failed")
 MAX_LEFT_OUT = 10

@@ -1,0 +1,1 @@
+"""Evaluations: asked by a protocol, sampled or read, judged, reported, compared and exported."""
