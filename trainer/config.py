@@ -46,6 +46,8 @@ class ModelConfig(Table):
     gradient_checkpointing: bool = False
     """Keep of each layer only its input, and compute the rest again in the backward pass: a quarter more time for a
     fraction of the memory."""
+    compile: bool = False
+    """torch.compile for the layers, which takes a minute or two of the first step. For GPUs: a CPU saves no time."""
 
     @model_validator(mode="after")
     def _one_source(self) -> ModelConfig:

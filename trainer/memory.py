@@ -30,8 +30,9 @@ from trainer.kernels.logprob import Head as kernels_head
 from trainer.kernels.logprob import reference_logprob
 from trainer.kernels.loss import Tokens, reference_sums
 from trainer.kernels.product import chunk_rows
+from trainer.layers import enable_recomputing, recomputing
 from trainer.optimizer import Optimizer
-from trainer.policy import Head, enable_recomputing, recomputing
+from trainer.policy import Head
 from trainer.preset import PRESETS
 
 CUDA_BYTES = 2**29

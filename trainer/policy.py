@@ -10,16 +10,15 @@ from pathlib import Path
 import torch
 from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
-from transformers.modeling_layers import GradientCheckpointingLayer
 
 from trainer.attention import PACKED
 from trainer.batch import Batch, Row, pack
 from trainer.config import ModelConfig, OptimConfig
 from trainer.kernels import PolicyLoss, grpo_head, linear_logprob, segment_reduce
 from trainer.kernels.loss import estimated
+from trainer.layers import compile_layers, enable_recomputing, recomputing
 from trainer.optimizer import Optimizer
 from trainer.preset import PRESETS, Preset
-from trainer.settings import ConfigError
 from trainer.text import Codec, missing_model, stop_ids
 from trainer.world import World
 
@@ -69,6 +68,8 @@ class Policy:
         self._recomputes = config.gradient_checkpointing
         if self._recomputes:
             enable_recomputing(self.model)
+        if config.compile:
+            compile_layers(self.model)
         return self
 
     def save(self, folder: Path) -> None:
@@ -99,7 +100,8 @@ class Policy:
         if self.packs:
             self.model.set_attn_implementation("sdpa")
         try:
-            yield self.model
+            with torch.compiler.set_stance("force_eager"):  # compiled layers are for learning, and for no cache
+                yield self.model
         finally:
             if self.packs:
                 self.model.set_attn_implementation(PACKED)
@@ -218,34 +220,6 @@ class Head:
         if softcap is not None and scale != 1:
             raise NotImplementedError(f"{config.model_type}: logits with both a soft cap and a scale")
         return cls(layer.weight, getattr(layer, "bias", None), softcap, float(scale))
-
-
-def enable_recomputing(model: PreTrainedModel) -> None:
-    """Have `recomputing` work. Raises `ConfigError` if the model's layers cannot be computed twice."""
-    if not model.supports_gradient_checkpointing or not decoder_layers(model):
-        raise ConfigError(f"model.gradient_checkpointing: transformers has none for {model.config.model_type}")
-    model.gradient_checkpointing_enable({"use_reentrant": False, "preserve_rng_state": False})
-    model.disable_input_require_grads()  # which the old, reentrant kind needed
-
-
-@contextmanager
-def recomputing(model: PreTrainedModel, *, is_on: bool) -> Iterator[None]:
-    """Inside, layers keep their inputs alone, and are computed again in the backward pass, which must be inside, too.
-
-    transformers' layers look whether they are in train mode. Only they are: what is in them, dropout for one, is not.
-    """
-    layers = decoder_layers(model) if is_on else []
-    for layer in layers:
-        layer.training = True
-    try:
-        yield
-    finally:
-        for layer in layers:
-            layer.training = False
-
-
-def decoder_layers(model: PreTrainedModel) -> list[GradientCheckpointingLayer]:
-    return [module for module in model.modules() if isinstance(module, GradientCheckpointingLayer)]
 
 
 def _use_packed_attention(model: PreTrainedModel) -> bool:

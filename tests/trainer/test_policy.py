@@ -15,6 +15,7 @@ from trainer.config import ModelConfig, OptimConfig
 from trainer.memory import Ledger
 from trainer.policy import Policy, UpdateStats
 from trainer.preset import PRESETS, Preset
+from trainer.settings import ConfigError
 
 OPTIM = OptimConfig(lr=1e-2, warmup=0)
 CPU = torch.device("cpu")
@@ -222,3 +223,39 @@ def test_gradient_checkpointing_changes_memory_and_nothing_else() -> None:
         torch.testing.assert_close(found[name], gradient, atol=1e-7, rtol=1e-6, msg=name)
     assert other_live < 0.8 * live, (other_live, live)
     assert not any(module.training for module in recomputing.model.modules())
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(900)
+def test_compiled_layers_do_the_same_and_are_compiled_once_for_batches_of_all_shapes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A minute: PyTorch writes C++ and has it compiled. Beside gradient checkpointing, too."""
+    monkeypatch.setenv("TORCHDYNAMO_DISABLE", "0")
+    start = tiny.policy()
+    model = windowed(64)
+    plain, compiled = Policy(copy.deepcopy(model), start.tokenizer), Policy(model, start.tokenizer)
+    compiled.prepare(ModelConfig(path="", compile=True, gradient_checkpointing=True))
+    of_many_shapes = [[Row([5] * width, [7] * 9, 1.0, 1e-2, [-5.0] * 9) for width in widths]
+                      for widths in ((3, 4, 90, 91), (50,), (2, 30, 31, 80, 200), (17, 18, 19))]  # fmt: skip
+    for policy in (plain, compiled):
+        policy.begin(OPTIM, steps=10)
+    for step, learned in enumerate(of_many_shapes):
+        found = [policy.update(learned, DAPO, step=step, temperature=1.0, max_tokens=10_000)
+                 for policy in (plain, compiled)]  # fmt: skip
+        assert found[1].loss == pytest.approx(found[0].loss, rel=1e-5)
+        assert found[1].grad_norm == pytest.approx(found[0].grad_norm, rel=1e-4)
+        counters = torch._dynamo.utils.counters["frames"]
+        if step == 1:  # one sequence alone may be a case of its own
+            compiled_so_far = counters["total"]
+    assert compiled_so_far > 0
+    assert counters["total"] == compiled_so_far
+
+
+def test_a_missing_compiler_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConfigError, match="TORCHDYNAMO_DISABLE=0"):
+        tiny.policy().prepare(ModelConfig(path="", compile=True))
+    monkeypatch.setenv("TORCHDYNAMO_DISABLE", "0")
+    monkeypatch.setenv("CXX", "/nowhere/g++")
+    with pytest.raises(ConfigError, match=r"model.compile: there is no compiler /nowhere/g\+\+"):
+        tiny.policy().prepare(ModelConfig(path="", compile=True))
