@@ -50,6 +50,7 @@ def test_integers_are_compared_however_long(last: str, score: float, router: Rou
         ({"answer": r"\frac{1}{"}, r"answer: found '\\frac{1}{'"),
         ({"answers": ["1", r"\sqrt{}"]}, r"answers[1]: found '\\sqrt{}'"),
         ({"answer": "(" * 100 + "1" + ")" * 100}, "nested deeper than"),
+        ({"answer": r"1\frac{3}{2}"}, "a whole number before an improper fraction: a sum or a product"),
         ({"answer": "1", "policy": {"percent": "never"}}, "policy.percent: found 'never'"),
         ({"answer": "1", "policy": {"colour": "red"}}, "colour"),
     ],

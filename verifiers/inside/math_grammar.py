@@ -216,14 +216,16 @@ class _Parser:
             value = self.product()
             self.depth -= 1
             return value if sign == "+" else self.apply({"-": "neg", "\\pm": "pm", "\\mp": "mp"}[sign], value)
-        left = self.power()
+        left = last = self.power()
         while True:
             if self.at("\\cdot", "\\times", "*", "\\ast", "\\star"):
                 self.take()
-                left = self.apply("mul", left, self.signed())
+                last = self.signed()
+                left = self.apply("mul", left, last)
             elif self.at("/", "\\div"):
                 self.take()
-                left = self.apply("div", left, self.signed())
+                last = self.signed()
+                left = self.apply("div", left, last)
             elif (
                 self.here.text == "x"
                 and isinstance(left, Number)
@@ -231,18 +233,23 @@ class _Parser:
                 and self.peek(2).text == "^"
             ):
                 self.take()
-                left = self.apply("mul", left, self.power())
+                left = last = self.apply("mul", left, self.power())
             elif self.is_mixed(left):
                 above, below = self.take(), self.peek()
                 self.position += 2
                 quotient = Number(Fraction(above.text), above.text), Number(Fraction(below.text), below.text)
-                left = self.apply("mixed", left, self.apply("frac", *quotient))
+                left = last = self.apply("mixed", left, self.apply("frac", *quotient))
             elif self.starts_factor():
-                is_fraction = self.at("\\frac")  # 3\frac{1}{2} is a sum, 3(\frac{1}{2}) a product
+                # 3\frac{1}{2} is a sum; 3(\frac{1}{2}) and (3)\frac{1}{2} are products.
+                is_fraction = self.at("\\frac") and self.peek(-1).text != ")"
                 right = self.power()
                 if isinstance(left, Number) and isinstance(right, Number):
                     raise Unreadable(f"two numbers side by side: {left.text} {right.text}")
-                left = (self.mixed(left, right) if is_fraction else None) or self.apply("mul", left, right)
+                mixed = self.mixed(last, right) if is_fraction else None
+                if mixed and left is not last and isinstance(left, Apply):  # 2 \cdot 1\frac{1}{2}
+                    left = last = Apply(left.name, (left.args[0], mixed))
+                else:
+                    left = last = mixed or self.apply("mul", left, right)
             else:
                 return left
 
@@ -255,14 +262,17 @@ class _Parser:
         over, below = self.peek(), self.peek(2)
         return over.text == "/" and below.kind == "num" and self.here.text.isdigit() and below.text.isdigit()
 
-    def mixed(self, left: Node, right: Node) -> Node | None:
-        """`3\\frac{1}{2}` and `3 1/2` are sums."""
-        if not (isinstance(left, Number) and left.value.denominator == 1 and left.places is None):
+    def mixed(self, whole: Node, fraction: Node) -> Node | None:
+        """`3\\frac{1}{2}` is a sum, and None what is a product; `1\\frac{3}{2}` may as well be meant as either."""
+        if not (isinstance(fraction, Apply) and fraction.name == "frac" and _is_whole(whole)):
             return None
-        if isinstance(right, Apply) and right.name == "frac":
-            above, below = right.args
-            if isinstance(above, Number) and isinstance(below, Number) and 0 < above.value < below.value:
-                return self.apply("mixed", left, right)
+        above, below = fraction.args
+        if not (isinstance(above, Number) and isinstance(below, Number) and above.value > 0):
+            return None
+        if above.value < below.value:
+            return self.apply("mixed", whole, fraction)
+        if _is_whole(above) and _is_whole(below):
+            raise Unreadable("a whole number before an improper fraction: a sum or a product")
         return None
 
     def starts_factor(self) -> bool:
@@ -733,6 +743,10 @@ def _repetition(text: str) -> tuple[str, str]:
         if times >= (3 if length == 1 else 2):
             return f"{head}.{digits[: len(digits) - times * length]}", period
     return text, ""
+
+
+def _is_whole(node: Node) -> bool:
+    return isinstance(node, Number) and node.value.denominator == 1 and node.places is None
 
 
 def _is_minus_one(node: Node) -> bool:
