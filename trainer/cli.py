@@ -309,15 +309,17 @@ def _list(arguments: argparse.Namespace) -> int:
     import benchmarks
     import verifiers
     from trainer.config import recipes
+    from trainer.evals.protocol import named
 
     for plugin in verifiers.installed():
         trouble = f"   BROKEN: {plugin.error}" if plugin.error else ""
         print(f"verifier   {plugin.name:16} {plugin.origin}{trouble}")
     for name, origin in benchmarks.installed().items():
         print(f"benchmark  {name:16} {origin}")
-    for name, path in recipes().items():
-        first = path.read_text().splitlines()[0].removeprefix("# ")
-        print(f"recipe     {name:16} {first}")
+    for kind, files in (("protocol", named()), ("recipe", recipes())):
+        for name, path in files.items():
+            first = path.read_text(encoding="utf-8").splitlines()[0].removeprefix("# ")
+            print(f"{kind:10} {name:16} {first}")
     return FOUND_FAILURES if any(plugin.error for plugin in verifiers.installed()) else DONE
 
 
@@ -516,6 +518,6 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("action", choices=("build", "doctor", "ls", "prune"))
     command.add_argument("--sandbox", default="auto", choices=("auto", "docker", "bubblewrap", "process"))
 
-    verb("list", _list, "installed verifiers, benchmarks and recipes, with where each comes from")
+    verb("list", _list, "installed verifiers, benchmarks, protocols and recipes, with where each comes from")
     verb("doctor", _doctor, "what this machine has and lacks, and what to type")
     return parser

@@ -159,6 +159,7 @@ def test_list_names_everything_with_its_origin(place: Path) -> None:
     for kind, name in (("verifier", "code"), ("verifier", "math"), ("verifier", "schema"), ("benchmark", "math500")):
         assert [kind, name, "assay"] in lines, ended.stdout
     assert any(line[:2] == ["recipe", "quickstart"] for line in lines), ended.stdout
+    assert "DeepSeek-R1 was evaluated: arXiv 2501.12948" in ended.stdout.partition("protocol   deepseek-r1")[2]
 
 
 def test_doctor_says_what_this_machine_has(place: Path) -> None:
