@@ -18,7 +18,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import triton
 import triton.language as tl
@@ -32,7 +32,7 @@ from trainer.kernels.head import row_loss_kernel
 from trainer.kernels.loss import NUM_TOTALS, loss_kernel
 from trainer.kernels.row import gradient_kernel, statistics_kernel
 from trainer.kernels.segment import segment_kernel
-from trainer.preset import PRESETS, Preset
+from trainer.preset import PRESETS, AdvantageMode, Preset
 
 SHARED_MEMORY_LIMIT = {90: 232_448, 100: 232_448, 80: 166_912, 89: 101_376}
 """Bytes a program may ask for, by compute capability."""
@@ -115,7 +115,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def cases() -> Iterator[Case]:
     """Every kernel in the variants that differ in what they keep in registers: the least and the most of each."""
-    for mode in ("grpo", "dr_grpo", "rloo", "max_abs", "batch_std"):
+    for mode in get_args(AdvantageMode):
         yield Case("group_advantages", advantage_kernel, mode, {"MODE": mode}, {})
     absent = {"cu_seqlens_ptr": None, "token_ptr": None}
     yield Case("group_advantages", advantage_kernel, "no tokens", {"MODE": "grpo", **absent}, {})
