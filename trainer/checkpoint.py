@@ -60,6 +60,7 @@ class CheckpointWriter:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
         self._writing: Future[None] | None = None
         self._copy = HostCopy()
+        self._prune()  # what a process that was killed had no time to remove
 
     def save(self, name: str, policy: Policy, state: State) -> None:
         """Copy what is to be saved, and return; it is whole once `wait` returns.

@@ -200,6 +200,11 @@ def test_the_newest_and_the_best_are_kept_and_those_of_stages(tmp_path: Path) ->
     assert sorted(path.name for path in tmp_path.iterdir()) == "000020 000040 000060 000070 2 mine start".split()
     removed = [name for kind, name in events if kind == "checkpoint_removed"]
     assert removed == ["000010", "000030", "000050"]
+    with writer(tmp_path, keep=1, best=1) as (
+        _,
+        events,
+    ):  # as if the process before had been killed at its last removal
+        assert events == [("checkpoint_removed", "000040"), ("checkpoint_removed", "000060")]
 
 
 def test_a_run_keeps_its_best_by_the_held_out_evaluation(tmp_path: Path) -> None:
