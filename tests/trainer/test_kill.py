@@ -147,6 +147,7 @@ import os, sys
 from trainer import cli
 cli.prepare_process()
 import matplotlib.pyplot, trainer.loop, trainer.vllm_sampler, vllm.v1.worker.cpu_worker
+print("loaded", flush=True)
 for line in sys.stdin:
     child = os.fork()
     if child:
@@ -175,6 +176,7 @@ class Forked:
         assert self._parent.stdin
         assert self._parent.stdout
         self._to, self._from = self._parent.stdin, self._parent.stdout
+        assert self._from.readline() == b"loaded\n"
         self.pid = 0
         self._code: int | None = None
 
