@@ -273,6 +273,18 @@ def _new(arguments: argparse.Namespace) -> int:
     return DONE
 
 
+def _view(arguments: argparse.Namespace) -> int:
+    from trainer import view
+
+    is_name = not arguments.directory.exists() and (RUNS / arguments.directory).exists()
+    found = view.look(RUNS / arguments.directory if is_name else arguments.directory)
+    for line in view.summary(found):
+        _say(line)
+    if found.rollouts or arguments.step is not None or arguments.out:
+        _say(f"\nits rollouts and the curve, for a browser: {view.write_page(found, arguments.step, arguments.out)}")
+    return DONE
+
+
 def _sandbox(arguments: argparse.Namespace) -> int:
     import sandbox
 
@@ -497,6 +509,11 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("report", type=Path, metavar="REPORT", help="the JSON report of an eval")
     command.add_argument("--form", choices=("lm-eval", "lighteval"), required=True)
     command.add_argument("--out", type=Path, metavar="DIR", required=True)
+
+    command = verb("view", _view, "look at a run, finished or going on: a summary, and a page of a step's rollouts")
+    command.add_argument("directory", type=Path, metavar="RUN", help="its directory, or its name in runs/")
+    command.add_argument("--step", type=int, metavar="N", help="as rollouts/ counts; default: the last")
+    command.add_argument("--out", type=Path, metavar="FILE.html", help="default: RUN/step-00000N.html")
 
     command = verb("verify", _verify, "run a verifier's own examples, or judge a file of completions or a run again")
     command.add_argument("name", nargs="?", metavar="NAME", help="a verifier (see assay list)")

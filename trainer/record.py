@@ -11,7 +11,7 @@ import shutil
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import distributions
 from pathlib import Path
@@ -144,7 +144,7 @@ class RunDirectory:
         kept = [line for line in self.read_metrics() if line["step"] < step]
         write_whole(self.path / "metrics.jsonl", "".join(json.dumps(line) + "\n" for line in kept))
         for path in (self.path / "rollouts").glob("step-*.parquet"):
-            if int(path.stem.split("-")[1].split(".")[0]) >= step:
+            if _place(path)[0] >= step:
                 path.unlink()
         for path in (self.path / "evals").glob("*.json"):
             after = path.stem.rpartition("-")[2]
@@ -159,6 +159,40 @@ class RunDirectory:
             whole = path.read_bytes().rfind(b"\n") + 1
             if whole < path.stat().st_size:  # a line that was cut off would run into the next one
                 os.truncate(path, whole)
+
+
+def stored_config(folder: Path) -> RunConfig:
+    """The settings of the run in a folder; raises `ConfigError` for one that is no run directory."""
+    path = folder / "config.json"
+    try:
+        return RunConfig.model_validate_json(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        raise ConfigError(f"{folder}: no run directory, for it has no {path.name}") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "the file"
+        raise ConfigError(f"{path}: {where}: {first['msg']}; another version of assay may have written it") from None
+
+
+def rollout_files(folder: Path) -> dict[int, list[Path]]:
+    """Step to its Parquet files, one of each rank (step-000012.parquet, step-000012.3.parquet), in order."""
+    found: dict[int, list[Path]] = {}
+    for (step, _), path in sorted((_place(path), path) for path in (folder / "rollouts").glob("step-*.parquet")):
+        found.setdefault(step, []).append(path)
+    return found
+
+
+def no_rollouts(folder: Path, steps: Collection[int], step: int | None) -> ConfigError:
+    """What to tell a person who asked for a step that is not there, or for any where there is none."""
+    if not steps:
+        return ConfigError(f"{folder}: no rollouts are in it; they come with the first step of `assay train`")
+    return ConfigError(f"{folder}: no rollouts of step {step}; there are steps {min(steps)} to {max(steps)}")
+
+
+def _place(path: Path) -> tuple[int, int]:
+    """(step, rank) of a Parquet file."""
+    step, _, rank = path.stem.removeprefix("step-").partition(".")
+    return int(step), int(rank or 0)
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:

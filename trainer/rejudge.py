@@ -17,11 +17,10 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import pyarrow.parquet
-from pydantic import ValidationError
 
-from trainer.config import RunConfig
 from trainer.kernels import AdvantageMode
 from trainer.objective import advantages_of
+from trainer.record import no_rollouts, rollout_files, stored_config
 from trainer.rollout import Judge
 from trainer.settings import ConfigError, set_value
 from verifiers import Problem, Router, SpecError, Status, Verdict
@@ -70,14 +69,11 @@ class StoredRun:
     def __init__(self, path: Path, *, step: int | None = None) -> None:
         """All the steps that were recorded, or one."""
         self.path = path
-        self.config = _read_config(path / "config.json")
-        files = sorted((_place(file), file) for file in (path / "rollouts").glob("step-*.parquet"))
-        steps = sorted({found for (found, _), _ in files})
-        self._files = [file for (found, _), file in files if step in (None, found)]
-        if not steps:
-            raise ConfigError(f"{path}: no rollouts are in it; they come with the first step of `assay train`")
+        self.config = stored_config(path)
+        by_step = rollout_files(path)
+        self._files = [file for found, files in by_step.items() if step in (None, found) for file in files]
         if not self._files:
-            raise ConfigError(f"{path}: no rollouts of step {step}; there are steps {steps[0]} to {steps[-1]}")
+            raise no_rollouts(path, by_step, step)
         self.num_completions = sum(pyarrow.parquet.read_metadata(file).num_rows for file in self._files)
 
     def completions(self) -> Iterator[Stored]:
@@ -303,23 +299,6 @@ _COLUMNS = (
     *("step", "problem_id", "sample", "verifier", "prompt", "completion"),
     *("status", "score", "answer", "detail", "parts", "reward", "judge_seconds"),
 )
-
-
-def _read_config(path: Path) -> RunConfig:
-    try:
-        return RunConfig.model_validate_json(path.read_text())
-    except (FileNotFoundError, NotADirectoryError):
-        raise ConfigError(f"{path.parent}: no run directory, for it has no {path.name}") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
-        raise ConfigError(f"{path}: {where}: {first['msg']}; another version of assay may have written it") from None
-
-
-def _place(file: Path) -> tuple[int, int]:
-    """(step, rank) of step-000012.parquet or step-000012.3.parquet."""
-    step, _, rank = file.stem.removeprefix("step-").partition(".")
-    return int(step), int(rank or 0)
 
 
 def _score(verdict: Verdict) -> float:

@@ -90,7 +90,7 @@ def test_the_page_loads_nothing_and_runs_its_own_script_alone(written: tuple[str
 
 def test_a_completion_too_long_for_the_page_keeps_both_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     assert page.shortened("abcdef", 6) == "abcdef"
-    assert page.shortened("abcdefgh", 4) == "ab\n[... 4 characters are in the JSON report only ...]\ngh"
+    assert page.shortened("abcdefgh", 4) == "ab\n[... 4 characters are not on this page ...]\ngh"
     monkeypatch.setattr(page, "MAX_BYTES", 30_000)
     many = [problem(str(n), sample("wrong", completion="x" * 9_000)) for n in range(10)]
     lengths = {len(one["samples"][0]["completion"]) for one in data(Elements(page.page("t", [], [], [], many)))}

@@ -118,4 +118,4 @@ def shortened(completion: str, room: int) -> str:
     if len(completion) <= room:
         return completion
     start, end = completion[: room // 2], completion[len(completion) - room + room // 2 :]
-    return f"{start}\n[... {len(completion) - room} characters are in the JSON report only ...]\n{end}"
+    return f"{start}\n[... {len(completion) - room} characters are not on this page ...]\n{end}"
