@@ -141,7 +141,6 @@ def _sft(arguments: argparse.Namespace) -> int:
 
 
 def _eval(arguments: argparse.Namespace) -> int:
-    import benchmarks
     from trainer.evals.config import load_set, read_evals, read_shard
     from verifiers import Router
 
@@ -153,8 +152,7 @@ def _eval(arguments: argparse.Namespace) -> int:
     from trainer.evals.sources import Shard
 
     with Router(configs[0].sandbox) as router:
-        asked = [replace(one, problems=benchmarks.screened(one.problems, router.unsound)) for one in asked]
-        router.check([problem for one in asked for problem in command.judged(one)])
+        asked = command.checked(asked, router)
         router.start()
         for one in asked:
             _say(f"{one.problems.name}: {len(one.problems.problems)} problems   sandbox: {router.sandbox_description}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,12 +13,14 @@ import pytest
 from benchmarks import ProblemSet, ProblemSource, load
 from sandbox import SandboxConfig
 from tests.boxes import have
+from trainer.evals.command import checked
+from trainer.evals.config import AskedSet, EvalConfig
 from trainer.evals.evaluate import Evaluated, lines, run
 from trainer.evals.journal import Journal
 from trainer.evals.sources import StoredSource
 from trainer.rollout import Judge
 from trainer.sampler import Draw
-from verifiers import Problem, Router, Verdict
+from verifiers import Problem, Router, SpecError, Verdict
 
 TINY = "\\boxed{10^{-30}}"
 ANSWERS = {"a": ["\\boxed{0.5}", "\\boxed{\\frac{1}{3}}"], "b": [TINY, "\\boxed{10^{-20}}"], "c": ["I do not know."]}
@@ -85,3 +88,13 @@ def test_either_rule_may_score(router: Router, tmp_path: Path) -> None:
     assert turned.version == "1 rule=math-verify"
     report = evaluated(turned, router, tmp_path).report()
     assert report["rule"] == "math-verify" and report["score"]["mean"] == pytest.approx(0.5)
+
+
+def test_another_rule_that_cannot_judge_is_named_before_the_run(router: Router, tmp_path: Path) -> None:
+    found = problems(tmp_path)
+    theirs = found.second_opinions["math-verify"]
+    broken = {**theirs, "b": replace(theirs["b"], spec={"answers": []})}
+    asked = AskedSet(EvalConfig(name="math500", completions=tmp_path / "some.jsonl"), found, None)
+    assert checked([asked], router) == [asked]
+    with pytest.raises(SpecError, match="problem b: "):
+        checked([replace(asked, problems=replace(found, second_opinions={"math-verify": broken}))], router)

@@ -8,7 +8,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 
+from benchmarks import screened
 from trainer.disk import write_whole
 from trainer.evals import evaluate, provenance
 from trainer.evals.config import AskedSet, EvalConfig
@@ -28,7 +29,7 @@ from trainer.rollout import Judge
 from trainer.sampler import Draw, Sampler
 from trainer.settings import ConfigError
 from trainer.text import StoredModel, describe
-from verifiers import Problem, Status
+from verifiers import Problem, Router, Status
 
 Say = Callable[[str], None]
 OpenSampler = Callable[[EvalConfig, StoredModel, int], Sampler]
@@ -68,10 +69,18 @@ def report_paths(asked: Sequence[AskedSet], out: Path | None, folder: Path = Pat
     return paths
 
 
+def checked(asked: Sequence[AskedSet], router: Router) -> list[AskedSet]:
+    """The sets without what they leave out; raises `SpecError` for what is broken else, also by a set's other rules."""
+    sets = [replace(one, problems=screened(one.problems, router.unsound)) for one in asked]
+    router.check([problem for one in sets for problem in judged(one)])
+    return sets
+
+
 def judged(asked: AskedSet) -> list[Problem]:
     """The problems, also as the set's other rules judge them."""
-    others = [problem for found in asked.problems.second_opinions.values() for problem in found.values()]
-    return [*asked.problems.problems, *others]
+    ours = asked.problems.problems
+    others = [found[problem.id] for found in asked.problems.second_opinions.values() for problem in ours]
+    return [*ours, *others]
 
 
 class Engine:
