@@ -149,7 +149,7 @@ def _eval(arguments: argparse.Namespace) -> int:
     configs, shard = read_evals(flags, arguments.overrides), read_shard(arguments.shard)
     asked = [load_set(config) for config in configs]
     from trainer.evals import command
-    from trainer.evals.sources import Shard
+    from trainer.evals.sources import Shard, SourceGone
 
     with Router(configs[0].sandbox) as router:
         asked = command.checked(asked, router)
@@ -157,7 +157,10 @@ def _eval(arguments: argparse.Namespace) -> int:
         for one in asked:
             _say(f"{one.problems.name}: {len(one.problems.problems)} problems   sandbox: {router.sandbox_description}")
         bench = command.Bench(router, router.sandbox_image, _open_eval_sampler)
-        is_whole = command.run(asked, bench, out=arguments.out, shard=Shard(*shard), say=_say)
+        try:
+            is_whole = command.run(asked, bench, out=arguments.out, shard=Shard(*shard), say=_say)
+        except SourceGone as error:
+            raise Failure(MACHINE_LACKS, str(error)) from error
     return DONE if is_whole else FOUND_FAILURES
 
 

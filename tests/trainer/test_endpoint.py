@@ -7,13 +7,16 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
 from tiny import LengthJudge
 
 from benchmarks import ProblemSet
+from trainer.cli import main
 from trainer.evals.endpoint import KEY, TRIES, Endpoint
 from trainer.evals.evaluate import run
 from trainer.evals.protocol import EvalProtocol
@@ -28,17 +31,23 @@ class Server(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
+    def __init__(self, port: int = 0, *, stays: bool = False) -> None:
+        super().__init__(("127.0.0.1", port), Handler)
+        self.stays = stays
         self.requests: list[dict[str, Any]] = []
         self.keys: list[str | None] = []
         self.tries = Counter[int]()
+        self.answered = set[int]()
         self.at_once = self.most_at_once = 0
         self.lock = threading.Lock()
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_address[1]}/v1"
+
+    def leave(self) -> None:
+        self.shutdown()
+        self.server_close()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that has gone is no news."""
@@ -63,6 +72,7 @@ class Handler(BaseHTTPRequestHandler):
                 self.server.at_once -= 1
 
     def good(self, body: dict[str, Any], attempt: int) -> None:
+        self.server.answered.add(body["seed"])
         said = f"seed {body['seed']}"
         kind = {"text": said} if "prompt" in body else {"message": {"role": "assistant", "content": said}}
         self.reply(200, {"choices": [{**kind, "finish_reason": "stop"}], "usage": {"completion_tokens": 7}})
@@ -86,6 +96,12 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
         else:
             self.good(body, attempt)
+
+    def leaves(self, body: dict[str, Any], attempt: int) -> None:
+        if len(self.server.requests) <= 4 or self.server.stays:
+            self.good(body, attempt)
+        else:
+            self.server.leave()
 
     def never(self, body: dict[str, Any], attempt: int) -> None:
         self.reply(500, {"error": "out of\nmemory"})
@@ -118,14 +134,20 @@ class Handler(BaseHTTPRequestHandler):
         """Quiet."""
 
 
-@pytest.fixture
-def server() -> Iterator[Server]:
-    with Server() as server:
+@contextmanager
+def serving(port: int = 0, *, stays: bool = False) -> Iterator[Server]:
+    with Server(port, stays=stays) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         yield server
         server.shutdown()
         thread.join()
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with serving() as server:
+        yield server
 
 
 def problem(name: str) -> Problem:
@@ -218,3 +240,24 @@ def test_a_completion_that_was_not_got_is_counted_and_has_no_score(server: Serve
     found = run(problems, endpoint, LengthJudge(), Draw(1, 10, 0.0, 0))
     assert found.counts() == {"unjudged": 2, "truncated": 0, "failed": 2, "prompts_too_long": 0, "problems": 2}
     assert found.report()["score"] == {"mean": None, "low": None, "high": None}
+
+
+def test_a_server_that_is_gone_ends_the_eval_and_the_same_command_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("trainer.evals.endpoint.TRIES", 2)  # a second, and not two minutes
+    rows = [{"id": name, "prompt": f"{name}?", "verifier": "math", "spec": {"answer": "1"}} for name in "abcdefghijkl"]
+    (tmp_path / "many.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    words = ["eval", "jsonl", f"data={tmp_path / 'many.jsonl'}", "--model", "leaves", "--out", str(tmp_path / "r.json")]
+    with serving() as server:
+        words += ["--endpoint", server.url, "concurrency=4", "sandbox.kind=process"]
+        with pytest.raises(SystemExit) as ended:
+            main(words)
+    said = capsys.readouterr().err
+    assert ended.value.code == 3 and len(said.splitlines()) == 1, said
+    assert f"endpoint: {server.url} is gone: 3 completions in a row failed after 2 tries: " in said
+    assert len((tmp_path / "r.journal.jsonl").read_text().splitlines()) == 4
+    with serving(server.server_address[1], stays=True) as another:
+        assert main(words) == 0
+    asked = {request["seed"] for request in another.requests}  # by threads of the first, too, as its process goes on
+    assert len(asked) == 8 and not asked & server.answered, "what is in the journal is not asked again"

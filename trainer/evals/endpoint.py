@@ -16,7 +16,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from trainer.evals.protocol import EvalProtocol
-from trainer.evals.sources import Answer, Ask, Prompt
+from trainer.evals.sources import Answer, Ask, Prompt, SourceGone
 from trainer.settings import ConfigError
 from verifiers import Problem
 
@@ -24,6 +24,8 @@ KEY = "ASSAY_ENDPOINT_KEY"
 """Environment variable with the server's key, if it wants one."""
 TRIES = 8
 """For each completion, with pauses of 1, 2, 4, … seconds, a minute at most, between them: some two minutes in all."""
+GONE_AFTER = 3
+"""Completions in a row for which, after all tries, there was no connection: the server is down."""
 TIMEOUT = 3600.0
 """Seconds without a byte from the server: a long completion comes all at once."""
 TEMPORARY = frozenset({408, 409, 425, 429})
@@ -31,14 +33,17 @@ TEMPORARY = frozenset({408, 409, 425, 429})
 REFUSALS = frozenset({401, 403, 404, 405})
 """What no other request would change: the user's mistake."""
 
-_Done = SimpleQueue[tuple[Ask, Answer | BaseException]]
+_Got = tuple[Answer, bool]
+"""And whether the last try came to no connection, so that the server itself may be gone."""
+_Done = SimpleQueue[tuple[Ask, _Got | BaseException]]
 
 
 class Endpoint:
     """A server's completions. Its own chat template makes the prompts, and its own limits say what has room.
 
     In raw form its completions endpoint is asked, else the one for chats. `prefill` belongs to the template then, and
-    must be empty. A completion that could not be got is `failed`, with the server's reason, and is nobody's score.
+    must be empty. A completion that could not be got is `failed`, with the server's reason, and is nobody's score; once
+    the server is gone for good, `complete` ends with `SourceGone`.
     """
 
     absence = "prompts_too_long"
@@ -64,12 +69,20 @@ class Endpoint:
         done: _Done = SimpleQueue()
         for _ in range(min(self._concurrency, len(asks))):  # daemons: whoever interrupts an eval need not wait for them
             threading.Thread(target=self._serve, args=(waiting, done), daemon=True).start()
+        num_unreached = 0
         try:
             for _ in asks:
                 ask, found = done.get()
                 if isinstance(found, BaseException):
                     raise found
-                yield ask, found
+                answer, is_unreached = found
+                num_unreached = num_unreached + 1 if is_unreached else 0
+                if num_unreached == GONE_AFTER:
+                    raise SourceGone(
+                        f"endpoint: {self._url} is gone: {GONE_AFTER} completions in a row failed {answer.why}; start "
+                        "the server again, and the same command goes on from the journal"
+                    )
+                yield ask, answer
         finally:
             waiting.clear()
 
@@ -87,22 +100,23 @@ class Endpoint:
                 done.put((ask, error))
                 raise
 
-    def _answer(self, ask: Ask) -> Answer:
+    def _answer(self, ask: Ask) -> _Got:
         started = time.monotonic()
         for attempt in range(TRIES):
             try:
-                return _read(self._post(ask), time.monotonic() - started)
+                return _read(self._post(ask), time.monotonic() - started), False
             except urllib.error.HTTPError as error:
-                why, wait = _reason(error), _retry_after(error)
+                why, wait, is_unreached = _reason(error), _retry_after(error), False
                 if error.code in REFUSALS:
                     raise ConfigError(f"endpoint: {self._url} refuses model {self._model!r}: {why}") from None
                 if error.code < 500 and error.code not in TEMPORARY:
-                    return Answer("", "failed", why=why)
+                    return Answer("", "failed", why=why), False
             except (OSError, http.client.HTTPException, ValueError, LookupError, TypeError) as error:
-                why, wait = f"{type(error).__name__}: {error}", 0.0  # no connection, a lost one, or no answer in it
+                # No connection, a lost one, or no answer in it.
+                why, wait, is_unreached = f"{type(error).__name__}: {error}", 0.0, isinstance(error, OSError)
             if attempt < TRIES - 1:
                 time.sleep(max(wait, min(60.0, self._pause * 2**attempt * random.uniform(0.5, 1.5))))
-        return Answer("", "failed", why=f"after {TRIES} tries: {' '.join(why.split())}"[:300])
+        return Answer("", "failed", why=f"after {TRIES} tries: {' '.join(why.split())}"[:300]), is_unreached
 
     def _post(self, ask: Ask) -> Any:
         asked = self._protocol

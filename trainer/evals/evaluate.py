@@ -53,7 +53,7 @@ from typing import Any, Protocol
 from benchmarks import Estimate, ProblemSet, mean_by_tag, mean_majority_at_k, mean_pass_at_k, mean_score
 from trainer.evals.journal import Journal
 from trainer.evals.second_opinion import SecondOpinion, second_opinions
-from trainer.evals.sources import WHOLE, Answer, Ask, Prompt, Sample, SampledSource, Shard, Source
+from trainer.evals.sources import WHOLE, Answer, Ask, Prompt, Sample, SampledSource, Shard, Source, SourceGone
 from trainer.evals.stored_report import VOTED
 from trainer.rollout import Judge
 from trainer.sampler import Draw, Sampler
@@ -208,7 +208,7 @@ def run(
 
     Nothing that the journal has is judged twice, and nothing sampled twice but in blocks that were cut short (see
     `Source.block`); what has no verdict (UNJUDGED, failed) is tried again. Other shards' problems are not asked: of
-    them only what the journal has is in the result.
+    them only what the journal has is in the result. Raises `SourceGone` where the source ends before its time.
     """
     prompts = [source.prompt(problem) for problem in problems.problems]
     asks = [
@@ -281,17 +281,23 @@ def _work(
     """Samples of what is asked and not known or has no verdict, as their verdicts come."""
     done: _Done = SimpleQueue()
     num_pending = 0
-    for ask, answer in chain(_unjudged(asks, known, opinions), _missing(asks, known, source)):
-        if answer.finish == "failed":
-            yield ask, Sample(answer, Verdict(Status.UNJUDGED, None, detail=answer.why))
-            continue
-        _submit(ask, answer, judge, opinions, done)
-        num_pending += 1
-        while not done.empty():
-            yield _taken(done)
-            num_pending -= 1
+    gone: SourceGone | None = None
+    try:
+        for ask, answer in chain(_unjudged(asks, known, opinions), _missing(asks, known, source)):
+            if answer.finish == "failed":
+                yield ask, Sample(answer, Verdict(Status.UNJUDGED, None, detail=answer.why))
+                continue
+            _submit(ask, answer, judge, opinions, done)
+            num_pending += 1
+            while not done.empty():
+                yield _taken(done)
+                num_pending -= 1
+    except SourceGone as error:
+        gone = error  # once what was got is judged
     for _ in range(num_pending):
         yield _taken(done)
+    if gone:
+        raise gone
 
 
 Opinions = Mapping[str, Mapping[str, Problem]]

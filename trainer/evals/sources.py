@@ -21,6 +21,10 @@ CPU_BLOCK = 256
 differently in batches of other sizes, which in time changes a token. Equal blocks are equal to the last bit."""
 
 
+class SourceGone(RuntimeError):
+    """No more completions can be got here; the message says why, and what to do. What was got is journaled."""
+
+
 @dataclass(frozen=True, slots=True)
 class Prompt:
     """What a model is given."""
