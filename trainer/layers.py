@@ -50,18 +50,23 @@ def compile_layers(model: PreTrainedModel) -> None:
     refused unless it is asked for twice.
     Raises `ConfigError` where there is nothing to compile, or nothing to compile with.
     """
+    check_compiler(model.device.type)
+    if not decoder_layers(model):
+        raise ConfigError(f"model.compile: {model.config.model_type} has no layers that transformers names as such")
+    # Traced, attention would be compiled anew for each number of spans that a batch is packed in.
+    AttentionInterface.register(PACKED, torch.compiler.disable(packed_attention))  # type: ignore[no-untyped-call]
+    for layer in decoder_layers(model):
+        layer.compile(dynamic=True)
+
+
+def check_compiler(device: str) -> None:
+    """Raise `ConfigError` if nothing can be compiled for this kind of device (cuda, cpu) here."""
     if os.environ.get("TORCHDYNAMO_DISABLE") == "1":  # as the command has it where there is no GPU
         raise ConfigError(
             "model.compile: torch.compile is turned off on a CPU, where it takes more time than it saves: leave it "
             "out, or set TORCHDYNAMO_DISABLE=0 in the environment"
         )
-    if not decoder_layers(model):
-        raise ConfigError(f"model.compile: {model.config.model_type} has no layers that transformers names as such")
-    variable, usual = ("CXX", "g++") if model.device.type == "cpu" else ("CC", "gcc")
+    variable, usual = ("CXX", "g++") if device == "cpu" else ("CC", "gcc")
     compiler = os.environ.get(variable, usual)
     if shutil.which(compiler) is None:
         raise ConfigError(f"model.compile: there is no compiler {compiler}: apt-get install {usual}, or leave it out")
-    # Traced, attention would be compiled anew for each number of spans that a batch is packed in.
-    AttentionInterface.register(PACKED, torch.compiler.disable(packed_attention))  # type: ignore[no-untyped-call]
-    for layer in decoder_layers(model):
-        layer.compile(dynamic=True)

@@ -27,6 +27,7 @@ from trainer import fresh, memory, probe
 from trainer.chooser import Chooser
 from trainer.config import RunConfig, SupervisedStage
 from trainer.kernels.backend import uses_triton
+from trainer.layers import check_compiler
 from trainer.memory import Device, SamplerMemory, Shape, UpdateMemory
 from trainer.mixture import Mixture
 from trainer.probe import Speed
@@ -548,6 +549,9 @@ def _forecast(config: RunConfig, model: _Model, prompts: Prompts, found: _Findin
     forecast = Forecast(device, program, updates[largest], largest, shape, sampler, cached, config.sampling.sleep)
     if config.sampling.sleep and device.kind == "cpu":
         found.mistakes.append("sampling.sleep: needs a GPU: vLLM's CPU build does not sleep; leave it out")
+    if config.model.compile:
+        with found.taking():
+            check_compiler(device.kind)
     with found.taking():
         _check_cache(config, model, forecast)
     with found.taking():

@@ -278,6 +278,7 @@ MISTAKES: Sequence[tuple[str, Sequence[str]]] = [
     ),
     ("lower checkpoints.keep", HUGE),
     ("sft.base: train has no completions in style 'hasty'", ["sft.0.styles.worked=0.5", "sft.0.styles.hasty=0.5"]),
+    ("model.compile: torch.compile is turned off on a CPU", ["model.compile=true"]),
     ("there is no folder nowhere", ["--json", "nowhere/plan.json"]),
 ]
 
@@ -290,6 +291,10 @@ def test_a_mistake_ends_here(message: str, arguments: Sequence[str], fails: Fail
 def test_a_cache_that_vllm_would_refuse(fails: Fails) -> None:
     arguments = ("sandbox.kind=process", "model.fresh.context=10000000")
     fails(2, "the sampler's cache of ", "own.toml", "--no-probe", *arguments)
+
+
+def test_sleep_without_a_gpu(fails: Fails) -> None:
+    fails(2, "sampling.sleep: needs a GPU", "own.toml", "--no-probe", "sandbox.kind=process", "sampling.sleep=true")
 
 
 def test_a_missing_model(place: Path, fails: Fails) -> None:
