@@ -200,7 +200,7 @@ def _write(
     with writing(folder / "tokenizer.json", Exception):  # the tokenizers library has no narrower one for a full disk
         policy.tokenizer.save_pretrained(aside)
     with writing(folder / "model.safetensors", SafetensorError):
-        policy.model.save_pretrained(aside, state_dict=weights)
+        policy.export(aside, weights)
     for name, value in tensors.items():
         with writing(folder / "resume" / f"{name}.pt", RuntimeError):  # which is what torch makes of a full disk
             torch.save(value, resume / f"{name}.pt")

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import contextlib
 import json
+import logging
 import os
 import signal
 import sys
@@ -366,6 +367,7 @@ def prepare_process() -> None:
     if not Path("/dev/nvidiactl").exists():  # on a CPU, compiling costs more than it gives
         os.environ.setdefault("TORCHDYNAMO_DISABLE", "1")
     warnings.filterwarnings("ignore", category=FutureWarning, module="vllm")
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # which misses kernels that are not used here
 
 
 def _make_sampler(config: RunConfig) -> MakeSampler:
@@ -387,6 +389,7 @@ def _make_sampler(config: RunConfig) -> MakeSampler:
             cpu_cache_gib=config.sampling.cpu_cache_gib,
             seed=config.seed,
             sleep=config.sampling.sleep,
+            lora_rank=config.model.lora.rank if config.model.lora else None,
         )
 
     return open_sampler

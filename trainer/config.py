@@ -34,8 +34,21 @@ class FreshModel(Table):
     rope_theta: float = 500.0
 
 
+class Lora(Table):
+    """An adapter of low rank is trained beside linear layers, and the model itself stays as it is (arXiv 2106.09685).
+
+    Learning rates are ten times those of a whole model, or more.
+    """
+
+    rank: int = Field(16, ge=1, le=512)
+    alpha: float = Field(32.0, gt=0)
+    """What an adapter adds is scaled by alpha / rank."""
+    targets: tuple[str, ...] = ()
+    """Names of the layers that get one, as q_proj. Default: all linear layers but the head."""
+
+
 class ModelConfig(Table):
-    """Which model is trained."""
+    """Which model is trained, and what of it."""
 
     path: str | None = None
     """A Hugging Face hub name or a local folder; either this or [model.fresh]."""
@@ -47,12 +60,18 @@ class ModelConfig(Table):
     """Keep of each layer only its input, and compute the rest again in the backward pass: a quarter more time for a
     fraction of the memory."""
     compile: bool = False
-    """torch.compile for the layers, which takes a minute or two of the first step. For GPUs: a CPU saves no time."""
+    """torch.compile for the layers, which takes a minute or two of the first step. For GPUs."""
+    lora: Lora | None = None
+    """If given ([model.lora]), an adapter is trained; the reference policy is then the model without it."""
 
     @model_validator(mode="after")
     def _one_source(self) -> ModelConfig:
         if (self.path is None) == (self.fresh is None):
             raise ValueError("give either path (a hub name or a folder) or [model.fresh], and not both")
+        if self.lora and self.fresh:
+            raise ValueError(
+                "lora: a model from nothing knows nothing that an adapter could add to; leave out one of them"
+            )
         return self
 
 
@@ -63,6 +82,9 @@ class OptimConfig(Table):
     """Peak learning rate of AdamW."""
     muon_lr: float | None = Field(None, gt=0)
     """If given, Muon (Jordan et al. 2024) updates the hidden matrices at this rate, and AdamW the rest."""
+    state: Literal["float32", "8bit"] = "float32"
+    """How AdamW keeps its two moments; 8bit: in blocks of 256, by bitsandbytes (arXiv 2110.02861), a quarter of the
+    memory. Muon's stays float32."""
     betas: tuple[float, float] = (0.9, 0.95)
     weight_decay: float = Field(0.0, ge=0)
     warmup: int = Field(5, ge=0)
@@ -429,6 +451,10 @@ class RunConfig(Table):
                     f"{name}: {self.objective.preset} holds the ratio at 1, which is wrong for what an older policy "
                     "sampled; use 1 minibatch and no staleness, another preset, or objective.correction"
                 )
+        if self.model.lora and self.objective.reference_every:
+            raise ValueError(
+                "objective.reference_every: the reference of [model.lora] is the model without its adapter"
+            )
         if fresh and not self.sft:
             raise ValueError("model.fresh: a model from nothing needs at least one [[sft]] stage to learn from")
         return self

@@ -46,8 +46,8 @@ def recomputing(model: PreTrainedModel, *, is_on: bool) -> Iterator[None]:
 def compile_layers(model: PreTrainedModel) -> None:
     """Compile each layer when it is first called, once for batches of all lengths, attention left as it is.
 
-    For GPUs, where it is unrun here: on two cores of a CPU updates took no less time than before, so there it is
-    refused unless it is asked for twice.
+    For GPUs, where it is unrun here. On two cores of a CPU, updates of a model of 6 layers of 512 took a fifth less
+    time after it, of one of 2 layers of 128 no less, so there it is refused unless it is asked for twice.
     Raises `ConfigError` where there is nothing to compile, or nothing to compile with.
     """
     check_compiler(model.device.type)
@@ -63,8 +63,8 @@ def check_compiler(device: str) -> None:
     """Raise `ConfigError` if nothing can be compiled for this kind of device (cuda, cpu) here."""
     if os.environ.get("TORCHDYNAMO_DISABLE") == "1":  # as the command has it where there is no GPU
         raise ConfigError(
-            "model.compile: torch.compile is turned off on a CPU, where it takes more time than it saves: leave it "
-            "out, or set TORCHDYNAMO_DISABLE=0 in the environment"
+            "model.compile: torch.compile is turned off on a CPU, where it saves small models no time: leave it out, "
+            "or set TORCHDYNAMO_DISABLE=0 in the environment"
         )
     variable, usual = ("CXX", "g++") if device == "cpu" else ("CC", "gcc")
     compiler = os.environ.get(variable, usual)

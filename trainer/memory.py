@@ -18,14 +18,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
-from torch._subclasses.fake_tensor import FakeTensorMode
+from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode, unset_fake_temporarily
 from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import AutoModelForCausalLM, PretrainedConfig
 
+from trainer.adapter import Adapter
 from trainer.attention import PACKED, Packing
-from trainer.config import ModelConfig, OptimConfig
+from trainer.config import Lora, ModelConfig, OptimConfig
 from trainer.kernels.logprob import Head as kernels_head
 from trainer.kernels.logprob import reference_logprob
 from trainer.kernels.loss import Tokens, reference_sums
@@ -139,9 +140,12 @@ def of_update(
     """The second of two micro-batches of `shape`, when the gradients of the first are there, and the optimizer."""
     with FakeTensorMode(), FAKE:
         model = _build(config, settings.dtype)
+        if settings.lora is not None:
+            _attach(model, settings.lora)
         if settings.gradient_checkpointing:
             enable_recomputing(model)
-        optimizer = Optimizer(model, optim, steps=1)
+        with unset_fake_temporarily():  # bitsandbytes makes tables with contents
+            optimizer = Optimizer(model, optim, steps=1)
         weights = sum(map(_bytes, [*model.parameters(), *model.buffers()]))
         learn = functools.partial(_learn, model, settings.gradient_checkpointing, shape, temperature, device)
         learn(lambda: None)
@@ -216,6 +220,15 @@ def _build(config: PretrainedConfig, dtype: str) -> Any:
     return AutoModelForCausalLM.from_config(config, attn_implementation=PACKED, dtype=_dtype(dtype)).eval()
 
 
+def _attach(model: Any, lora: Lora) -> None:
+    """An adapter of fake tensors; peft moves those it makes to their layer's device, and fake ones do not move."""
+    with unset_fake_temporarily(), torch.device("meta"):
+        Adapter(model, lora, seed=0)
+    for part in model.modules():
+        if isinstance(part, nn.Linear) and part.weight.is_meta and not isinstance(part.weight, FakeTensor):
+            part.weight = nn.Parameter(torch.empty(part.weight.shape, dtype=model.dtype))
+
+
 def _learn(
     model: Any, recomputes: bool, shape: Shape, temperature: float, device: str, after_forward: Callable[[], None]
 ) -> None:
@@ -256,8 +269,11 @@ def _fused_head(hidden: Tensor, weight: Tensor) -> None:
     rows = min(len(hidden), chunk_rows(len(weight)))
     exact = torch.empty(rows, len(weight), dtype=torch.float32)
     rounded = exact if hidden.dtype == torch.float32 else torch.empty(rows, len(weight), dtype=hidden.dtype)
-    by_weight = torch.empty_like(weight, dtype=torch.float32)
     by_hidden = torch.empty_like(hidden)
+    if not weight.requires_grad:  # beside an adapter
+        torch.autograd.backward([hidden], [by_hidden])
+        return
+    by_weight = torch.empty_like(weight, dtype=torch.float32)
     del exact, rounded
     given = by_weight.to(weight.dtype)
     del by_weight

@@ -7,10 +7,14 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from bitsandbytes.optim import AdamW8bit
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from trainer.config import OptimConfig
+
+EIGHT_BIT_FROM = 4096
+"""Elements from which bitsandbytes keeps a weight's moments in 8 bits."""
 
 
 class Optimizer:
@@ -34,13 +38,7 @@ class Optimizer:
         parts: dict[bool, list[nn.Parameter]] = {True: [], False: []}
         for weight, parameter in zip(weights, self.parameters, strict=True):
             parts[weight in hidden].append(parameter)
-        is_cuda = all(parameter.is_cuda for parameter in parts[False])
-        self._optimizers: list[torch.optim.Optimizer] = [
-            torch.optim.AdamW(
-                parts[False], lr=config.lr, betas=config.betas, weight_decay=config.weight_decay,
-                fused=is_cuda or None,  # one kernel, without a copy of all second moments (unrun here: no GPU)
-            )
-        ]  # fmt: skip
+        self._optimizers: list[torch.optim.Optimizer] = [_adamw(parts[False], config)]
         if config.muon_lr is not None and parts[True]:
             muon = torch.optim.Muon(
                 parts[True], lr=config.muon_lr, weight_decay=config.weight_decay, adjust_lr_fn="match_rms_adamw"
@@ -85,13 +83,13 @@ class Optimizer:
 
     @property
     def num_bytes(self) -> int:
-        """What it keeps from its first step on, beside the model: two moments of each weight, of Muon's one; copies."""
-        moments = [2 if isinstance(one, torch.optim.AdamW) else 1 for one in self._optimizers]
-        numbers: list[int] = [
-            sum(weight.numel() for weight in one.param_groups[0]["params"]) for one in self._optimizers
-        ]
-        copies = sum(master.numel() for master in self._masters.values())
-        return 4 * (sum(count * number for count, number in zip(moments, numbers, strict=True)) + copies)
+        """What it keeps from its first step on, beside the model: moments, and copies of weights."""
+        adamw: list[int]
+        adamw, *muon = ([weight.numel() for weight in one.param_groups[0]["params"]] for one in self._optimizers)
+        is_small = self._config.state == "8bit"
+        moments = sum(2 * (_eight_bit_bytes(number) if is_small else 4 * number) for number in adamw)
+        masters = sum(master.numel() for master in self._masters.values())
+        return moments + 4 * sum(map(sum, muon)) + 4 * masters
 
     def state_dict(self) -> dict[str, Any]:
         """All that decides its next steps beside the model's weights."""
@@ -119,6 +117,23 @@ def _hidden_matrices(model: PreTrainedModel) -> set[nn.Parameter]:
     embeddings = {module.weight for module in model.modules() if isinstance(module, nn.Embedding)}
     matrices = {weight for weight in model.parameters() if weight.ndim == 2}
     return matrices - embeddings - {model.get_output_embeddings().weight}
+
+
+def _eight_bit_bytes(number: int) -> int:
+    """Of one moment of a weight of `number` elements: a byte each, and a float32 for each block."""
+    return 4 * number if number < EIGHT_BIT_FROM else number + 4 * -(-number // 256)
+
+
+def _adamw(parameters: list[nn.Parameter], config: OptimConfig) -> torch.optim.Optimizer:
+    if config.state == "8bit":
+        eight: torch.optim.Optimizer = AdamW8bit(
+            parameters, lr=config.lr, betas=config.betas, weight_decay=config.weight_decay
+        )
+        return eight
+    return torch.optim.AdamW(
+        parameters, lr=config.lr, betas=config.betas, weight_decay=config.weight_decay,
+        fused=all(parameter.is_cuda for parameter in parameters) or None,  # one kernel (unrun here: no GPU)
+    )  # fmt: skip
 
 
 def _master(weight: nn.Parameter) -> nn.Parameter:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import copy
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
+from trainer.adapter import Adapter
 from trainer.attention import PACKED
 from trainer.batch import Batch, Row, pack
 from trainer.config import ModelConfig, OptimConfig
@@ -52,6 +54,9 @@ class Policy:
         self.packs = _use_packed_attention(self.model)
         """Whether sequences go through the model one after another, without padding; not all models can."""
         self._recomputes = False
+        self.adapter: Adapter | None = None
+        """What is trained in place of the model itself, if that is asked for."""
+        self._is_base = False
 
     @classmethod
     def load(cls, path: str, *, dtype: str) -> Policy:
@@ -63,8 +68,10 @@ class Policy:
             raise missing_model(path, error) from error
         return cls(model, tokenizer)
 
-    def prepare(self, config: ModelConfig) -> Policy:
+    def prepare(self, config: ModelConfig, *, seed: int) -> Policy:
         """Make the model ready to be learned with, as configured; once. Raises `ConfigError` if it cannot be."""
+        if config.lora is not None:
+            self.adapter = Adapter(self.model, config.lora, seed=seed)
         self._recomputes = config.gradient_checkpointing
         if self._recomputes:
             enable_recomputing(self.model)
@@ -72,10 +79,27 @@ class Policy:
             compile_layers(self.model)
         return self
 
+    def base(self) -> Policy:
+        """The same model without its adapter, for its log-probs alone: no copy."""
+        assert self.adapter is not None, "a base of a model that has no adapter"
+        other = copy.copy(self)
+        other._is_base = True
+        return other
+
     def save(self, folder: Path) -> None:
         """Write weights and tokenizer in the Hugging Face layout."""
-        self.model.save_pretrained(folder)
+        self.export(folder, self.model.state_dict())
         self.tokenizer.save_pretrained(folder)
+
+    def export(self, folder: Path, state: Mapping[str, Tensor]) -> None:
+        """Write the weights of a `state_dict` of the model in the Hugging Face layout.
+
+        With an adapter that is merged into them, and besides in peft's own form in `folder`/adapter.
+        """
+        if self.adapter is not None:
+            self.adapter.write(folder / "adapter", state)
+            state = self.adapter.merged(state)
+        self.model.save_pretrained(folder, state_dict=dict(state))
 
     @property
     def context(self) -> int:
@@ -83,9 +107,10 @@ class Policy:
         return int(self.model.config.max_position_embeddings)
 
     def weights(self) -> Iterator[tuple[str, Tensor]]:
-        """Names and weights as in the Hugging Face layout, tied ones once."""
-        for name, parameter in self.model.named_parameters():
-            yield name, parameter.detach()
+        """What a sampler must be given: names and weights as in the Hugging Face layout, tied ones once; or an
+        adapter's."""
+        weights = {name: parameter.detach() for name, parameter in self.model.named_parameters()}
+        yield from (self.adapter.weights(weights) if self.adapter else weights).items()
 
     def begin(self, config: OptimConfig, *, steps: int) -> Optimizer:
         """Start a stage of learning with a fresh optimizer."""
@@ -110,7 +135,7 @@ class Policy:
         """Of the tokens of each row's completion, without a gradient, in micro-batches of `max_tokens`."""
         found: list[list[float]] = [[] for _ in rows]
         head = Head.of(self.model)
-        with torch.no_grad():
+        with torch.no_grad(), self.adapter.off() if self.adapter and self._is_base else nullcontext():
             for batch in self._batches(rows, max_tokens):
                 made = linear_logprob(
                     self._hidden(batch), head.weight, batch.targets, temperature=temperature / head.scale,

@@ -48,7 +48,7 @@ def measure(config: RunConfig, prompts: Sequence[Sequence[int]], texts: Sequence
     """
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="assay-plan-") as folder:
-        policy = _policy(config, texts).prepare(config.model)
+        policy = _policy(config, texts).prepare(config.model, seed=config.seed)
         if config.model.path is None:
             policy.save(Path(folder))
         with contextlib.closing(make(policy, Path(config.model.path or folder))) as sampler:

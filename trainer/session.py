@@ -70,9 +70,11 @@ class Session:
             self._resumed = checkpoint.read_parts(self.folder)
             self._pending = checkpoint.read_pending(self.folder)
         if found or config.model.fresh:  # a fresh model too, so that it starts as it would resume, to the last buffer
-            self.policy = Policy.load(str(self.folder), dtype=config.model.dtype)
+            self.policy = Policy.load(str(self._base), dtype=config.model.dtype)
             self.policy.version = self.progress.step
-        self.policy.prepare(config.model)
+        self.policy.prepare(config.model, seed=config.seed)
+        if self.policy.adapter and (self.folder / "adapter").exists():
+            self.policy.adapter.read(self.folder / "adapter")
         run.forget_after(self.progress.step)
         during = config.eval.during_problems if config.eval else 0
         watched = min(during, len(self._held_out.problems)) if self._held_out else 0
@@ -108,7 +110,7 @@ class Session:
         """Opened when first needed, with the policy's present weights."""
         if self._sampler is None:
             started = time.monotonic()
-            self._sampler = self._make_sampler(self.policy, self.folder)
+            self._sampler = self._make_sampler(self.policy, self._base)
             self._open.callback(self._sampler.close)
             self._sampler.load(self.policy)
             self._phase("load", started)
@@ -142,10 +144,18 @@ class Session:
         self._open.callback(stream.close)
         return stream
 
+    @property
+    def _base(self) -> Path:
+        """The model without its adapter, if there is one; or else as it was saved last."""
+        return self.run.checkpoints / "start" if self.config.model.lora else self.folder
+
     def reference(self) -> Policy | None:
-        """What reinforcement learning starts from, frozen, if the objective measures a divergence from it."""
+        """What reinforcement learning starts from, or the model without its adapter, if the objective measures a
+        divergence from it; it never changes."""
         if not self.config.objective.method.kl_coef:
             return None
+        if self.policy.adapter:
+            return self.policy.base()
         start = self.config.sft[-1].name if self.config.sft else "start"
         reference = Policy.load(str(self.run.checkpoints / start), dtype=self.config.model.dtype)
         if self.config.objective.reference_every:  # it changes, so checkpoints have it

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import gc
+import tempfile
 import threading
 import time
 from collections.abc import Collection, Iterator, Sequence
@@ -15,18 +16,23 @@ import vllm
 from transformers import AutoConfig
 from vllm import SamplingParams
 from vllm.engine.arg_utils import EngineArgs
+from vllm.lora.request import LoRARequest
 from vllm.model_executor.layers.utils import dispatch_cpu_unquantized_gemm
 from vllm.platforms import current_platform
 from vllm.sampling_params import RequestOutputKind
 from vllm.v1.engine.llm_engine import LLMEngine
 
-from trainer.checksum import Checksum
+from trainer.adapter import stored_weights
+from trainer.checksum import Checksum, checksum
 from trainer.memory import cpu_cache
 from trainer.policy import Policy
 from trainer.sampler import Draw, completion
 from trainer.settings import ConfigError
 from trainer.text import Codec
 from trainer.types import Completion
+
+LORA_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
+"""Those that vLLM can be made ready for."""
 
 
 class VllmSampler:
@@ -46,10 +52,12 @@ class VllmSampler:
         cpu_cache_gib: int,
         seed: int,
         sleep: bool = False,
+        lora_rank: int | None = None,
     ) -> None:
         """Load the model in `folder` (or on the hub); completions carry version 0 until `load`.
 
         `longest`: tokens of the longest prompt and completion together, as far as is known.
+        With a `lora_rank` that is the model without its adapter, and `load` brings the adapter alone.
         Raises `ConfigError` if it is to sleep, as `rest` tells, where there is no GPU.
         """
         if sleep and current_platform.is_cpu():
@@ -65,6 +73,10 @@ class VllmSampler:
                 AutoConfig.from_pretrained(folder), dtype=dtype, context=context, sequences=max_sequences,
                 longest=min(longest, context), gib=cpu_cache_gib,
             )  # fmt: skip
+        self._adapters = 0
+        self._adapter: LoRARequest | None = None
+        memory = "/dev/shm" if Path("/dev/shm").is_dir() else None
+        self._place = tempfile.TemporaryDirectory(prefix="assay-adapter-", dir=memory) if lora_rank else None
         arguments = EngineArgs(
             model=str(folder),
             dtype=dtype,  # "auto" would turn float32 weights into bfloat16
@@ -83,6 +95,9 @@ class VllmSampler:
             use_tqdm_on_load=False,
             disable_log_stats=True,
             enable_sleep_mode=sleep,
+            enable_lora=lora_rank is not None,
+            max_loras=2,  # that in use, and a new one
+            max_lora_rank=next(most for most in LORA_RANKS if most >= (lora_rank or 1)),
         )
         self._engine = LLMEngine.from_engine_args(arguments)
         self._engine.output_processor.tokenizer = codec.tokenizer  # finds the texts to stop at
@@ -137,27 +152,45 @@ class VllmSampler:
             self._engine.sleep(level=1)
 
     def load(self, policy: Policy) -> str:
-        arrived = Checksum()
         if self._sleeps and self._engine.is_sleeping():
             self._engine.wake_up()
         with self._lock:  # between two steps of the engine
-            weights = arrived.passing(list(policy.weights()))
-            self._engine.collective_rpc("reload_weights", kwargs={"weights_iterator": weights})
-            if current_platform.is_cpu():
-                self._engine.apply_model(_repack_tied_head)
+            if self._place is not None:
+                arrived = self._load_adapter(policy, Path(self._place.name))
+            else:
+                arrived = self._reload(policy)
             self._version = policy.version
-        return arrived.text
+        return arrived
 
     def close(self) -> None:
         engine, self._engine = self._engine, None
         if engine is not None:
             engine.engine_core.shutdown()
+        if self._place is not None:
+            self._place.cleanup()
+
+    def _reload(self, policy: Policy) -> str:
+        arrived = Checksum()
+        weights = arrived.passing(list(policy.weights()))
+        self._engine.collective_rpc("reload_weights", kwargs={"weights_iterator": weights})
+        if current_platform.is_cpu():
+            self._engine.apply_model(_repack_tied_head)
+        return arrived.text
+
+    def _load_adapter(self, policy: Policy, place: Path) -> str:
+        """Under a number of its own each time; what was begun with the one before is finished with that."""
+        assert policy.adapter is not None, "a sampler for adapters was given a policy without one"
+        policy.adapter.write(place, policy.model.state_dict())
+        self._adapters += 1
+        self._adapter = LoRARequest(str(self._adapters), self._adapters, str(place))
+        self._engine.add_lora(self._adapter)
+        return checksum(stored_weights(place).items())
 
     def _add(self, prompt: Sequence[int], params: SamplingParams) -> str:
         with self._lock:
             self._requests += 1
             name = str(self._requests)
-            self._engine.add_request(name, {"prompt_token_ids": list(prompt)}, params)
+            self._engine.add_request(name, {"prompt_token_ids": list(prompt)}, params, lora_request=self._adapter)
         return name
 
     def _outputs(self, names: Collection[str]) -> Iterator[Any]:

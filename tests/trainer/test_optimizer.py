@@ -7,6 +7,7 @@ import copy
 import pytest
 import tiny
 import torch
+from torch.utils._pytree import tree_leaves
 
 from trainer import fresh
 from trainer.batch import Row
@@ -68,6 +69,24 @@ def test_gradients_of_micro_batches_add_up_in_float32() -> None:
         assert torch.equal(parameter.grad, torch.full_like(parameter.grad, 1.125))
 
 
+def test_moments_in_8_bits_take_a_quarter_and_learn_alike() -> None:
+    model = tiny.MODEL.model_copy(update={"hidden": 64, "heads": 2})  # matrices of 4096 elements and more
+    made = {state: tiny.policy(model=model) for state in ("float32", "8bit")}
+    start = flat(made["8bit"])
+    kept = {}
+    for state, one in made.items():
+        optimizer = one.begin(OptimConfig.model_validate({"lr": 1e-3, "warmup": 0, "state": state}), steps=10)
+        for step in range(8):
+            learn(one, step)
+        [inner] = optimizer.state_dict()["optimizers"]
+        moments = {leaf.data_ptr(): leaf for leaf in tree_leaves(inner["state"]) if torch.is_tensor(leaf) and leaf.ndim}
+        kept[state] = sum(moment.numel() * moment.element_size() for moment in moments.values())
+        assert kept[state] == pytest.approx(optimizer.num_bytes, abs=2 * 4 * 256), state  # the two maps of 8 bits
+    assert kept["8bit"] < 0.4 * kept["float32"], kept  # small ones stay as they are
+    moved = (flat(made["float32"]) - start).norm()
+    assert (flat(made["8bit"]) - flat(made["float32"])).norm() < 0.1 * moved
+
+
 def test_float32_weights_have_no_copies() -> None:
     made = policy("float32")
     optimizer = made.begin(SMALL, steps=1)
@@ -76,9 +95,9 @@ def test_float32_weights_have_no_copies() -> None:
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-@pytest.mark.parametrize("muon_lr", [None, 1e-3])
-def test_a_restored_optimizer_goes_on_bit_for_bit(dtype: str, muon_lr: float | None) -> None:
-    made, config = policy(dtype), OptimConfig(lr=1e-3, muon_lr=muon_lr)
+@pytest.mark.parametrize("settings", [{}, {"muon_lr": 1e-3}, {"state": "8bit"}])
+def test_a_restored_optimizer_goes_on_bit_for_bit(dtype: str, settings: dict[str, object]) -> None:
+    made, config = policy(dtype), OptimConfig.model_validate({"lr": 1e-3, **settings})
     optimizer = made.begin(config, steps=10)
     for step in range(2):
         learn(made, step)

@@ -214,7 +214,7 @@ def test_gradient_checkpointing_changes_memory_and_nothing_else() -> None:
     for layer in model.model.layers:
         layer.self_attn.attention_dropout = 0.5
     plain, recomputing = Policy(copy.deepcopy(model), start.tokenizer), Policy(model, start.tokenizer)
-    recomputing.prepare(ModelConfig(path="", gradient_checkpointing=True))
+    recomputing.prepare(ModelConfig(path="", gradient_checkpointing=True), seed=1)
     loss, live, wanted = gradients(plain)
     other_loss, other_live, found = gradients(recomputing)
     assert other_loss == pytest.approx(loss, rel=1e-6)
@@ -235,7 +235,7 @@ def test_compiled_layers_do_the_same_and_are_compiled_once_for_batches_of_all_sh
     start = tiny.policy()
     model = windowed(64)
     plain, compiled = Policy(copy.deepcopy(model), start.tokenizer), Policy(model, start.tokenizer)
-    compiled.prepare(ModelConfig(path="", compile=True, gradient_checkpointing=True))
+    compiled.prepare(ModelConfig(path="", compile=True, gradient_checkpointing=True), seed=1)
     of_many_shapes = [[Row([5] * width, [7] * 9, 1.0, 1e-2, [-5.0] * 9) for width in widths]
                       for widths in ((3, 4, 90, 91), (50,), (2, 30, 31, 80, 200), (17, 18, 19))]  # fmt: skip
     for policy in (plain, compiled):
@@ -254,8 +254,8 @@ def test_compiled_layers_do_the_same_and_are_compiled_once_for_batches_of_all_sh
 
 def test_a_missing_compiler_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConfigError, match="TORCHDYNAMO_DISABLE=0"):
-        tiny.policy().prepare(ModelConfig(path="", compile=True))
+        tiny.policy().prepare(ModelConfig(path="", compile=True), seed=1)
     monkeypatch.setenv("TORCHDYNAMO_DISABLE", "0")
     monkeypatch.setenv("CXX", "/nowhere/g++")
     with pytest.raises(ConfigError, match=r"model.compile: there is no compiler /nowhere/g\+\+"):
-        tiny.policy().prepare(ModelConfig(path="", compile=True))
+        tiny.policy().prepare(ModelConfig(path="", compile=True), seed=1)
