@@ -37,13 +37,13 @@ class Row:
 def merged(rows: Sequence[Row]) -> list[Row]:
     """Equal completions of a prompt with equal advantages once, with the sum of their weights: the same loss for less.
 
-    Equal down to their old log-probs, but for the rounding that differs from batch to batch.
+    Equal down to their old log-probs and importance, but for the rounding that differs from batch to batch.
     """
     by_sequence: dict[tuple[object, ...], list[Row]] = {}
     for row in rows:
         same = by_sequence.setdefault((tuple(row.prompt), tuple(row.completion), row.advantage), [])
         for index, other in enumerate(same):
-            if _agree(row.old_logprobs, other.old_logprobs):
+            if _agree(row.old_logprobs, other.old_logprobs) and _agree(row.importance, other.importance):
                 same[index] = replace(other, weight=other.weight + row.weight, count=other.count + row.count)
                 break
         else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
+from itertools import chain, pairwise
 
 from trainer.batch import Row, merged
 from trainer.config import RunConfig
@@ -67,7 +67,8 @@ class Learner:
         ]
         rows, mismatch = self._corrected(rows)
         rows, rewards = self._referred(rows, rewards)
-        advantages = advantages_of(rewards, mode=self._method.advantage)
+        everybodys, own = self._world.gathered(rewards)  # some methods scale by the deviation of the whole step
+        advantages = advantages_of(everybodys, mode=self._method.advantage)[own]
         lengths = [
             [
                 0 if math.isnan(reward) or not is_learned_from(made, self._config.shaping) else len(made.token_ids)
@@ -76,9 +77,7 @@ class Learner:
             for group, values in zip(groups, rewards, strict=True)
         ]
         updates = []
-        size = max(1, -(-len(groups) // self._config.minibatches))
-        for start in range(0, len(groups), size):
-            part = slice(start, start + size)
+        for part in slices(len(groups), self._config.minibatches):
             updates += self._update(rows[part], advantages[part], lengths[part], step)
         self._policy.version = step + 1
         if (
@@ -177,3 +176,9 @@ class Learner:
             )
         )
         return [[next(found) for _ in part] for part in rows]
+
+
+def slices(length: int, count: int) -> list[slice]:
+    """`count` neighbouring parts of about one size, some of them empty if need be: every rank has as many."""
+    bounds = [length * part // count for part in range(count + 1)]
+    return [slice(*pair) for pair in pairwise(bounds)]

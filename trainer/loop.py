@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from trainer import report
@@ -38,11 +39,11 @@ def train(config: RunConfig, run: RunDirectory, judge: Judge, make_sampler: Make
         canary.compare_weights()
         learner = session.begin(Learner(config, policy, session.reference(), World.of_this_process(), report.say))
         chooser = Chooser(usable, seed=config.seed, curriculum=config.curriculum)
-        stream = session.resume(Stream(config, policy.codec, sampler, judge, chooser))
+        check = partial(refuse_unjudged, config)
+        stream = session.resume(Stream(config, policy.codec, sampler, judge, chooser, check))
         for step in range(session.progress.step, config.steps):
             started = time.monotonic()
             rollout = stream.take(step)
-            refuse_unjudged(config, rollout.sampled)
             canary.compare_samples(rollout.sampled)
             sampler.rest()
             stream.look_ahead(policy.version)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
@@ -33,9 +33,18 @@ class Stream:
     1 samples the next step while this one is learned, and more go on sampling while weights are replaced.
     """
 
-    def __init__(self, config: RunConfig, codec: Codec, sampler: Sampler, judge: Judge, chooser: Chooser) -> None:
+    def __init__(
+        self,
+        config: RunConfig,
+        codec: Codec,
+        sampler: Sampler,
+        judge: Judge,
+        chooser: Chooser,
+        check: Callable[[Sequence[Group]], None],
+    ) -> None:
+        """`check` raises when groups are not to be learned from: no checkpoint has them, and who resumes has others."""
         self._config, self._codec, self._sampler, self._judge = config, codec, sampler, judge
-        self._chooser = chooser
+        self._chooser, self._check = chooser, check
         self._last: Mapping[str, Any] = chooser.state()
         """What the chooser goes on from after the rollout that was taken last."""
         self._ahead: deque[Future[_Made]] = deque()
@@ -67,7 +76,7 @@ class Stream:
         """Wait, before weights are replaced, for what must be sampled with the present ones."""
         if self._config.sampling.max_staleness == 1:
             for made in self._ahead:
-                made.result()
+                made.result()  # raises now: a checkpoint of this step without it would have it sampled by newer weights
 
     def snapshot(self) -> tuple[dict[str, Any], list[Group]]:
         """All that decides what comes next: a JSON value, and the groups of the next steps that are sampled already."""
@@ -109,7 +118,7 @@ class Stream:
     def _done(self) -> list[_Made]:
         done: list[_Made] = []
         for made in self._ahead:
-            if not made.done():
+            if not made.done() or made.exception():
                 break
             done.append(made.result())
         return done
@@ -133,6 +142,7 @@ class Stream:
 
         dynamic, wanted = config.dynamic, config.problems
         rollout = fill(ask, wanted=wanted, max_rounds=dynamic.max_rounds) if dynamic else ask(wanted, 0)
+        self._check(rollout.sampled)
         for group in rollout.sampled:
             self._chooser.observe(group.problem.id, group.scores)
         rollout = replace(rollout, figures={**rollout.figures, **self._chooser.figures})

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed
 from torch import nn
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,15 @@ class World:
         torch.distributed.all_reduce(sums)
         found: list[float] = sums.tolist()
         return found
+
+    def gathered(self, values: Sequence[T]) -> tuple[list[T], slice]:
+        """The values of all ranks, in their order, and where this rank's own are among them."""
+        if self.size == 1:
+            return list(values), slice(0, len(values))
+        parts: list[Any] = [None] * self.size
+        torch.distributed.all_gather_object(parts, list(values))
+        start = sum(map(len, parts[: self.rank]))
+        return [value for part in parts for value in part], slice(start, start + len(values))
 
     def add_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
         """Add each gradient up over the ranks, in place; a rank that learned from nothing adds zeros."""

@@ -211,6 +211,14 @@ def test_equal_completions_are_learned_from_at_once_as_if_one_by_one(name: str, 
     assert len(merged(apart)) == len(apart) - 1
 
 
+def test_equal_completions_that_weigh_differently_stay_apart() -> None:
+    """Corrected, they have the trainer's old log-probs, which are alike; they weigh by the sampler's, which are not."""
+    row = Row([5], [6, 7], 0.5, 0.25, old_logprobs=[-1.0, -2.0], importance=[1.0, 0.8])
+    same, other = replace(row, importance=[1.0 + 1e-7, 0.8]), replace(row, importance=[1.0, 1.6])
+    kept = merged([row, other, same])
+    assert [(one.importance, one.weight, one.count) for one in kept] == [([1.0, 0.8], 0.5, 2), ([1.0, 1.6], 0.25, 1)]
+
+
 def weights_of_all(groups: list[Group], settings: RunConfig) -> list[float]:
     lengths = [
         [0 if made.score is None else len(one.token_ids) for one, made in zip(g.completions, g.verdicts, strict=True)]
@@ -227,6 +235,13 @@ def test_minibatches_are_whole_groups_and_a_step_each(tmp_path: Path) -> None:
     assert len(found.updates) == 2
     _, first = learned(config(tmp_path), groups[:2])
     assert found.updates[0].loss == pytest.approx(first.updates[0].loss, rel=1e-6)
+
+
+@pytest.mark.parametrize("correction", ["none", "sequence_mask"])
+def test_fewer_groups_than_minibatches_are_an_update_each(correction: str, tmp_path: Path) -> None:
+    """Dynamic sampling may find few groups, or none."""
+    groups, settings = sampled(), config(tmp_path, minibatches=4, objective={"correction": correction})
+    assert [len(learned(settings, groups[:count])[1].updates) for count in (0, 1, 2)] == [0, 1, 2]
 
 
 def test_a_step_without_spread_learns_nothing(tmp_path: Path) -> None:
@@ -272,6 +287,9 @@ def test_a_divergence_in_the_reward_changes_the_advantages(tmp_path: Path) -> No
     assert any(found.advantages[2]), "equal scores, and other divergences"
 
 
+CUTS = {"dapo": 2, "grpo": 1, "gspo": 3, "reinforce_pp": 2, "dr_grpo": 0}
+"""How many of the four groups the first rank has."""
+
 RANK = """
 import sys
 sys.path[:0] = ["tests/trainer"]
@@ -283,12 +301,13 @@ torch.set_num_threads(1)
 torch.distributed.init_process_group("gloo", rank=int(sys.argv[1]), world_size=2, init_method=f"file://{sys.argv[2]}/meet")
 folder = Path(sys.argv[2]) / sys.argv[1]
 folder.mkdir()
-for name, cut in (("dapo", 2), ("grpo", 1), ("gspo", 3)):
+for name, cut in test_learn.CUTS.items():
     groups = test_learn.sampled()
     mine = groups[:cut] if sys.argv[1] == "0" else groups[cut:]
     reference = test_learn.perturbed(test_learn.start(), 0.05, 9) if name == "grpo" else None
     _, found = test_learn.learned(test_learn.config(folder, objective={"preset": name}), mine, reference)
-    print(name, found.updates[0].loss, found.updates[0].grad_norm, flush=True)
+    [update] = found.updates
+    print(name, update.loss, update.grad_norm, flush=True)
 torch.distributed.barrier()
 torch.distributed.destroy_process_group()
 """
@@ -309,5 +328,6 @@ def test_two_ranks_learn_what_one_does(tmp_path: Path) -> None:
         name, loss, norm = line.split()
         reference = perturbed(start(), 0.05, 9) if name == "grpo" else None
         _, whole = learned(config(tmp_path, objective={"preset": name}), sampled(), reference)
-        assert float(loss) == pytest.approx(whole.updates[0].loss, rel=1e-6)
-        assert float(norm) == pytest.approx(whole.updates[0].grad_norm, rel=1e-6)
+        assert float(loss) == pytest.approx(whole.updates[0].loss, rel=1e-6, abs=1e-9), name
+        assert float(norm) == pytest.approx(whole.updates[0].grad_norm, rel=1e-6), name
+    assert len(outputs[0].splitlines()) == len(CUTS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +21,9 @@ from trainer.config import RunConfig
 from trainer.policy import Policy
 from trainer.record import read_lines
 from trainer.sampler import Draw, PlainSampler
+from trainer.session import RunStopped
 from trainer.types import Completion
+from verifiers import Problem, Status, Verdict
 
 
 class OwnWeights(PlainSampler):
@@ -83,6 +86,40 @@ def test_a_killed_run_goes_on_with_what_it_had_sampled_ahead(tmp_path: Path, cal
     run(config(tmp_path, 1), tmp_path / "killed", make=own)
     assert versions(tmp_path / "killed/tiny") == versions(tmp_path / "whole/tiny")
     assert ending(tmp_path / "killed/tiny") == ending(tmp_path / "whole/tiny")
+
+
+def test_what_fails_far_ahead_fails_the_step_that_wants_it(tmp_path: Path) -> None:
+    """The third step cannot be judged: the two before it are learned from, recorded and saved."""
+    with pytest.raises(SystemExit, match="killed"):
+        run(config(tmp_path, 2), tmp_path / "runs", DiesAt(17), make=own)
+    folder = tmp_path / "runs/tiny"
+    assert [line["step"] for line in read_lines(folder / "metrics.jsonl")] == [0, 1]
+    assert (folder / "checkpoints/000002").is_dir()
+
+
+class Broken(tiny.LengthJudge):
+    """Its box is gone after so many calls."""
+
+    def __init__(self, calls: int) -> None:
+        self._left = calls
+
+    def submit(self, problem: Problem, completion: str) -> Future[Verdict]:
+        self._left -= 1
+        if self._left >= 0:
+            return super().submit(problem, completion)
+        return tiny.ready(Verdict(Status.UNJUDGED, None, detail="the box is gone"))
+
+
+@pytest.mark.parametrize("staleness", [0, 1, 2])
+def test_a_run_goes_on_once_its_box_is_there_again(tmp_path: Path, staleness: int) -> None:
+    """What could not be judged is not kept for the next process."""
+    settings = config(tmp_path, staleness)
+    with pytest.raises(RunStopped, match="8 of 8 completions could not be judged"):
+        run(settings, tmp_path / "broken", Broken(16), make=own)
+    run(settings, tmp_path / "broken", make=own)
+    if staleness < 2:
+        run(settings, tmp_path / "whole", make=own)
+        assert ending(tmp_path / "broken/tiny") == ending(tmp_path / "whole/tiny")
 
 
 class Cool(OwnWeights):
