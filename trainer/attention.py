@@ -5,7 +5,8 @@ S sequences, T packed tokens, N heads, D head size.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
@@ -14,10 +15,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.attention.varlen import varlen_attn
 from torch.nn.functional import scaled_dot_product_attention
-from transformers import AttentionInterface
+from transformers import AttentionInterface, PreTrainedModel
 
 PACKED = "packed"
 """The name under which transformers finds `packed_attention`; models make no mask for a name that is not theirs."""
+
+STRICTLY_PACKED = "strictly_packed"
+"""Of `strictly_packed_attention`, by which a model is tried out."""
 
 MAX_PADDING = 0.125
 """Share of padding, inside attention alone, up to which sequences go through it together where there is no kernel."""
@@ -125,6 +129,45 @@ def packed_attention(
     return torch.cat(parts).unsqueeze(0), None
 
 
+class Unpackable(NotImplementedError):
+    """The model's attention has something that `packed_attention` would leave out."""
+
+
+def strictly_packed_attention(
+    module: nn.Module, query: Tensor, key: Tensor, value: Tensor, attention_mask: Tensor | None, **given: Any
+) -> tuple[Tensor, None]:
+    """`packed_attention`, but raises `Unpackable` for what it takes no notice of, however little that may change."""
+    left_out = [
+        name for name in ("softcap", "s_aux", "position_bias", "indices", "block_indices")
+        if given.get(name) is not None
+    ]  # fmt: skip
+    if attention_mask is not None or left_out:
+        raise Unpackable(", ".join(left_out) or "attention_mask")
+    return packed_attention(module, query, key, value, attention_mask, **given)
+
+
+@contextmanager
+def narrow_windows(model: PreTrainedModel, width: int) -> Iterator[None]:
+    """Inside, layers that look back over a window or chunk do so over `width` tokens, as masks and modules have it.
+
+    So a few tokens show whether a window is kept that is in the model's masks alone, which are not made for `PACKED`.
+    """
+    owners = {id(owner): owner for module in model.modules() for owner in (module, getattr(module, "config", None))}
+    known = [
+        (owner, name, value)
+        for owner in owners.values()
+        for name in ("sliding_window", "attention_chunk_size")
+        if isinstance(value := getattr(owner, name, None), int)
+    ]
+    for owner, name, _ in known:
+        setattr(owner, name, width)
+    try:
+        yield
+    finally:
+        for owner, name, value in known:
+            setattr(owner, name, value)
+
+
 def _causal(query: Tensor, key: Tensor, value: Tensor, scaling: float | None, window: int | None) -> Tensor:
     """query [B, N, T, D], key and value [B, N or fewer, T, D] -> [B, T, N, D]"""
     mask, length = None, query.shape[2]
@@ -140,3 +183,4 @@ def _causal(query: Tensor, key: Tensor, value: Tensor, scaling: float | None, wi
 
 
 AttentionInterface.register(PACKED, packed_attention)
+AttentionInterface.register(STRICTLY_PACKED, strictly_packed_attention)

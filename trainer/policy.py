@@ -13,7 +13,7 @@ from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from trainer.adapter import Adapter
-from trainer.attention import PACKED
+from trainer.attention import PACKED, STRICTLY_PACKED, Unpackable, narrow_windows
 from trainer.batch import Batch, Row, pack
 from trainer.config import ModelConfig, OptimConfig
 from trainer.kernels import PolicyLoss, grpo_head, linear_logprob, segment_reduce
@@ -21,8 +21,11 @@ from trainer.kernels.loss import estimated
 from trainer.layers import compile_layers, enable_recomputing, recomputing
 from trainer.optimizer import Optimizer
 from trainer.preset import PRESETS, Preset
+from trainer.settings import ConfigError
 from trainer.text import Codec, missing_model, stop_ids
 from trainer.world import World
+
+HALVES = torch.bfloat16, torch.float16
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +54,21 @@ class Policy:
         self.version = 0
         """Updates by reinforcement learning so far; stamped on every completion."""
         self.optimizer: Optimizer | None = None
+        self._padded_attention = self.model.config._attn_implementation
         self.packs = _use_packed_attention(self.model)
         """Whether sequences go through the model one after another, without padding; not all models can."""
         self._recomputes = False
         self.adapter: Adapter | None = None
         """What is trained in place of the model itself, if that is asked for."""
         self._is_base = False
+        _refuse_unknown_logits(self)
 
     @classmethod
     def load(cls, path: str, *, dtype: str) -> Policy:
         """From the Hugging Face hub or a local folder. Raises `ConfigError` when there is no such model."""
         try:
             tokenizer = AutoTokenizer.from_pretrained(path)
-            model = AutoModelForCausalLM.from_pretrained(path, dtype=getattr(torch, dtype), attn_implementation="sdpa")
+            model = AutoModelForCausalLM.from_pretrained(path, dtype=getattr(torch, dtype))
         except (OSError, ValueError) as error:
             raise missing_model(path, error) from error
         return cls(model, tokenizer)
@@ -123,7 +128,7 @@ class Policy:
     def padded(self) -> Iterator[PreTrainedModel]:
         """The model as transformers' own code expects it, which pads; not to be learned with meanwhile."""
         if self.packs:
-            self.model.set_attn_implementation("sdpa")
+            self.model.set_attn_implementation(self._padded_attention)
         try:
             with torch.compiler.set_stance("force_eager"):  # compiled layers are for learning, and for no cache
                 yield self.model
@@ -250,32 +255,51 @@ class Head:
 def _use_packed_attention(model: PreTrainedModel) -> bool:
     """Switch the model to packed attention if it then says of two packed sequences what it says of each alone.
 
-    Attention with sinks, soft caps or biases, and layers that carry a state along, would not.
+    Attention with biases and layers that carry a state along would not.
     """
     lengths, size = (5, 3), model.config.get_text_config().vocab_size
     rows = [Row([(7 * place + 1) % size], [(11 * place + 3 * n) % size for n in range(1, length)])
             for place, length in enumerate(lengths)]  # fmt: skip
     before = model.config._attn_implementation
-    with torch.no_grad():
-        alone = [
+    with torch.no_grad(), narrow_windows(model, 2):
+        alone = torch.cat([
             model.base_model(input_ids=torch.tensor([[*row.prompt, *row.completion]], device=model.device),
                              use_cache=False).last_hidden_state[0]
             for row in rows
-        ]  # fmt: skip
-        model.set_attn_implementation(PACKED)
+        ]).float()  # fmt: skip
+        model.set_attn_implementation(STRICTLY_PACKED)
         [batch] = pack(rows, max_tokens=sum(lengths), pad=None, device=model.device)
         try:
             packed = model.base_model(
                 input_ids=batch.tokens, use_cache=False, position_ids=batch.positions, packing=batch.packing
             ).last_hidden_state[0]
+        except Unpackable:
+            model.set_attn_implementation("eager")  # transformers' sdpa, too, leaves out soft caps, and says nothing
+            return False
         except TypeError:  # its attention does not pass on what it is given
-            packed = torch.full_like(torch.cat(alone), float("nan"))
-    # Of a model without sense in its weights everything may be equal; that of a trained one differs by 1 and more.
-    tolerance = 1e-4 if model.dtype == torch.float32 else 5e-2
-    is_equal = bool(((packed - torch.cat(alone)).abs().max() <= tolerance * torch.cat(alone).abs().max()).item())
-    if not is_equal:
-        model.set_attn_implementation(before)
+            packed = torch.full_like(alone, float("nan"))
+    # Token by token: some have states a thousand times as large as others.
+    error = (packed.float() - alone).norm(dim=-1) / alone.norm(dim=-1)
+    is_equal = bool((error <= (5e-2 if model.dtype in HALVES else 1e-4)).all().item())
+    model.set_attn_implementation(PACKED if is_equal else before)
     return is_equal
+
+
+def _refuse_unknown_logits(policy: Policy) -> None:
+    """Raise `ConfigError` if the model makes logits in another way than `Head.of` knows."""
+    size = policy.model.config.get_text_config().vocab_size
+    row = Row([1], [(7 * n) % size for n in range(1, 8)])
+    [ours] = policy.logprobs([row], temperature=1.0, max_tokens=len(row))
+    tokens = torch.tensor([[*row.prompt, *row.completion]], device=policy.model.device)
+    with torch.no_grad(), policy.padded() as model:
+        logprobs = model(input_ids=tokens, use_cache=False).logits[0, :-1].float().log_softmax(-1)
+    theirs = logprobs.gather(1, tokens[0, 1:, None]).squeeze(1)
+    gap = (theirs.cpu() - torch.tensor(ours)).abs().mean().item()
+    if gap > (0.1 if policy.model.dtype in HALVES else 1e-3):
+        raise ConfigError(
+            f"model: {policy.model.config.model_type} makes its logits in a way of its own, which is not supported "
+            f"(log-probs made of its hidden states differ by {gap:.2g} from its own): take a model of another family"
+        )
 
 
 def _device() -> torch.device:

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import copy
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import tiny
 import torch
-from transformers import Gemma2Config, Gemma2ForCausalLM, Qwen2Config, Qwen2ForCausalLM
+from transformers import (
+    CONFIG_MAPPING,
+    AutoModelForCausalLM,
+    Gemma2Config,
+    Gemma2ForCausalLM,
+    Qwen2Config,
+    Qwen2ForCausalLM,
+)
 
 from trainer.batch import Row, pack
 from trainer.config import ModelConfig, OptimConfig
@@ -160,6 +168,57 @@ def test_a_model_whose_attention_is_another_is_padded_and_still_right() -> None:
             logits = model(torch.tensor([[*row.prompt, *row.completion]])).logits[0, len(row.prompt) - 1 : -1]
         want = torch.log_softmax(logits / 0.8, -1).gather(1, torch.tensor(row.completion)[:, None]).squeeze(1)
         torch.testing.assert_close(torch.tensor(values), want, atol=1e-5, rtol=1e-5)
+
+
+SMALL = {
+    "vocab_size": 320, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 2,
+    "num_key_value_heads": 1, "initializer_range": 0.6, "max_position_embeddings": 256,
+}  # fmt: skip
+EXPERTS = {"num_experts": 2, "num_experts_per_tok": 1, "moe_intermediate_size": 32}
+WINDOW = {"sliding_window": 8, "head_dim": 16}
+
+
+@pytest.mark.parametrize(
+    ("family", "packs", "settings"),
+    [
+        ("llama", True, {}),
+        ("mistral", True, WINDOW),
+        ("gemma3_text", True, {**WINDOW, "query_pre_attn_scalar": 16}),
+        ("gemma2", False, {**WINDOW, "attn_logit_softcapping": 0.5}),
+        # its windows are in its masks alone, of which packed attention is not told
+        ("qwen2_moe", False, {**EXPERTS, "use_sliding_window": True, "sliding_window": 8, "max_window_layers": 2}),
+        ("gpt_oss", False, {**WINDOW, "num_local_experts": 2, "num_experts_per_tok": 1}),
+        ("bloom", False, {"n_layer": 2, "n_head": 2}),
+    ],
+)
+def test_each_family_has_its_own_attention(family: str, packs: bool, settings: dict[str, int], tmp_path: Path) -> None:
+    """Windows, soft caps, sinks and biases are kept, packed or not, far beyond what is tried when it is loaded."""
+    torch.manual_seed(0)
+    given = {**SMALL, **settings}
+    model = AutoModelForCausalLM.from_config(CONFIG_MAPPING[family](**given), attn_implementation="eager")
+    model.save_pretrained(tmp_path)
+    tiny.policy().tokenizer.save_pretrained(tmp_path)
+    policy = Policy.load(str(tmp_path), dtype="float32")
+    assert policy.packs == packs
+    generator = torch.Generator().manual_seed(3)
+    learned = [
+        Row([5, 6, 7], torch.randint(3, 250, (length,), generator=generator).tolist()) for length in (40, 37, 20, 2)
+    ]
+    for row, values in zip(learned, policy.logprobs(learned, temperature=1.0, max_tokens=1000), strict=True):
+        with torch.no_grad():
+            logits = model(torch.tensor([[*row.prompt, *row.completion]])).logits[0, 2:-1]
+        want = logits.log_softmax(-1).gather(1, torch.tensor(row.completion)[:, None]).squeeze(1)
+        torch.testing.assert_close(torch.tensor(values), want, atol=1e-4, rtol=1e-4)
+
+
+def test_a_model_whose_logits_we_do_not_know_how_to_make_is_refused(tmp_path: Path) -> None:
+    """It multiplies its logits by what other families divide theirs by."""
+    torch.manual_seed(0)
+    model = AutoModelForCausalLM.from_config(CONFIG_MAPPING["hyperclovax"](**SMALL, logits_scaling=0.5))
+    model.save_pretrained(tmp_path)
+    tiny.policy().tokenizer.save_pretrained(tmp_path)
+    with pytest.raises(ConfigError, match="hyperclovax"):
+        Policy.load(str(tmp_path), dtype="float32")
 
 
 def test_an_update_makes_good_completions_likelier_and_bad_ones_rarer() -> None:
