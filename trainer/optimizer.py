@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from trainer.config import OptimConfig
+from trainer.out_of_memory import OutOfMemory, is_out_of_memory
 
 EIGHT_BIT_FROM = 4096
 """Elements from which bitsandbytes keeps a weight's moments in 8 bits."""
@@ -49,16 +50,20 @@ class Optimizer:
     def step(self, step: int) -> float:
         """Clip the gradients, move the weights, forget the gradients; returns the norm before clipping.
 
-        A norm that is not finite moves nothing: the caller decides what that means.
+        A norm that is not finite moves nothing: the caller decides what that means. Raises `OutOfMemory` if memory runs
+        out while weights are moved: the policy is then of no more use.
         """
         norm = float(nn.utils.clip_grad_norm_(self.parameters, self._config.max_grad_norm))
         if math.isfinite(norm):
-            factor = self.factor(step)
-            for optimizer, peak in zip(self._optimizers, self._peaks, strict=True):
-                for group in optimizer.param_groups:
-                    group["lr"] = peak * factor
-                optimizer.step()
-            self._round()
+            try:
+                self._move(self.factor(step))
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                raise OutOfMemory(  # not what smaller micro-batches are tried for: some weights have moved already
+                    "out of memory in the optimizer's step: take a smaller model or an optimizer that keeps less; the "
+                    "same command goes on from the last checkpoint"
+                ) from error
         self.forget_gradients()
         return norm
 
@@ -105,6 +110,13 @@ class Optimizer:
         with torch.no_grad():
             for master, value in zip(self._masters.values(), state["masters"], strict=True):
                 master.copy_(value)
+
+    def _move(self, factor: float) -> None:
+        for optimizer, peak in zip(self._optimizers, self._peaks, strict=True):
+            for group in optimizer.param_groups:
+                group["lr"] = peak * factor
+            optimizer.step()
+        self._round()
 
     def _round(self) -> None:
         with torch.no_grad():

@@ -19,6 +19,7 @@ from trainer.batch import Row, merged
 from trainer.config import RunConfig
 from trainer.learn import Learned, Learner
 from trainer.objective import totals_of, weights_of
+from trainer.out_of_memory import OutOfMemory
 from trainer.policy import Policy
 from trainer.preset import PRESETS
 from trainer.rollout import Rollout
@@ -242,6 +243,21 @@ def test_fewer_groups_than_minibatches_are_an_update_each(correction: str, tmp_p
     """Dynamic sampling may find few groups, or none."""
     groups, settings = sampled(), config(tmp_path, minibatches=4, objective={"correction": correction})
     assert [len(learned(settings, groups[:count])[1].updates) for count in (0, 1, 2)] == [0, 1, 2]
+
+
+def test_weights_never_move_twice_for_want_of_memory(tmp_path: Path) -> None:
+    """Memory runs out behind the first optimizer's step: done again, that step would be taken twice."""
+    settings = config(tmp_path, optim={"lr": 1e-3, "muon_lr": 1e-3})
+    policy, taken = start(), []
+
+    def run_out(*_: object) -> None:
+        taken.append(1)
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    policy.begin(settings.optim, steps=10)._optimizers[0].register_step_post_hook(run_out)
+    with pytest.raises(OutOfMemory, match="optimizer"):
+        Learner(settings, policy, None, World()).learn(Rollout(sampled(), 0.0, 0.0), 0)
+    assert taken == [1]
 
 
 def test_a_step_without_spread_learns_nothing(tmp_path: Path) -> None:
