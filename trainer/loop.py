@@ -51,10 +51,11 @@ def train(config: RunConfig, run: RunDirectory, judge: Judge, make_sampler: Make
             learned = learner.learn(rollout, step)
             updated = time.monotonic()
             stream.settle()
+            settled = time.monotonic()
             canary.compare_weights(sampler.load(policy))
             now = time.monotonic()
-            times = {"update": updated - sampled, "weights": now - updated, "step": now - started}
-            session.record(step, rollout, learned, times)
+            times = {"update": updated - sampled, "wait": settled - updated, "weights": now - settled}
+            session.record(step, rollout, learned, {**times, "step": now - started})
         return session.finish()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
@@ -95,6 +96,24 @@ def test_what_fails_far_ahead_fails_the_step_that_wants_it(tmp_path: Path) -> No
     folder = tmp_path / "runs/tiny"
     assert [line["step"] for line in read_lines(folder / "metrics.jsonl")] == [0, 1]
     assert (folder / "checkpoints/000002").is_dir()
+
+
+class Slow(OwnWeights):
+    """Needs half a second more for what it is asked."""
+
+    def sample(self, prompts: Sequence[Sequence[int]], draw: Draw) -> Iterator[tuple[int, Completion]]:
+        time.sleep(0.5)
+        return super().sample(prompts, draw)
+
+
+def test_waiting_for_the_sampler_is_not_counted_as_bringing_it_weights(tmp_path: Path) -> None:
+    def slow(policy: Policy, folder: Path) -> Slow:
+        return Slow(policy)
+
+    run(config(tmp_path, 1, steps=2), tmp_path / "runs", make=slow)
+    first, last = read_lines(tmp_path / "runs/tiny/metrics.jsonl")
+    assert first["time/update"] + first["time/wait"] > 0.4, first
+    assert last["time/wait"] < 0.1, last
 
 
 class Broken(tiny.LengthJudge):
