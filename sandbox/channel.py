@@ -320,7 +320,7 @@ def _request(job: Job, limits: Limits, *, has_line: bool) -> bytes:
         case Serve():
             head |= {"source": job.source}
         case Check():
-            head |= {"module": job.module, "argument": job.argument}
+            head |= {"module": job.module, "argument": job.argument, "cpu_seconds": job.cpu_seconds}
         case Checks():
             head |= {"module": job.module, "arguments": job.arguments, "begin_seconds": job.begin_seconds}
     head["files"] = [(name, len(content), mode) for name, content, mode in files]

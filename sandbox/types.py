@@ -109,6 +109,9 @@ class Check:
     argument: Any
     is_sociable: bool = False
     """It is quick and leaves nothing behind, so it may share a process with others of its module."""
+    cpu_seconds: float = 0.0
+    """After so much CPU a timer of its own ends it with SIGXCPU, however long a busy machine takes. 0: no timer.
+    Sociable ones have it once they run alone. Only for what is trusted: a candidate's code could take the timer off."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,11 @@ from pydantic import Field, StringConstraints, ValidationInfo, field_validator
 from sandbox import Check, Ending, Limits, Outcome
 from verifiers.base import Boxes, Example, Verifier
 from verifiers.extract import final_part
+from verifiers.patience import PATIENCE_SECONDS, run_patiently
 from verifiers.spec import Spec, read_spec, shown
 from verifiers.types import SpecError, Status, Verdict
 
-LIMITS = Limits(wall_seconds=2.0)
+CPU_SECONDS = 2.0
 """Of all the constraints of one answer; the longest takes a few tenths of a second for each."""
 
 MAX_TEXT = 2**20
@@ -240,6 +241,7 @@ class InstructionsVerifier(Verifier):
     """Keeps to all the instructions: 1, else 0 or the share that is met."""
 
     name: ClassVar[str] = "instructions"
+    deadline: ClassVar[float] = PATIENCE_SECONDS
     inside: ClassVar[Sequence[Path]] = tuple(
         Path(__file__).parent / "inside" / f"{name}.py"
         for name in ("count_sentences", "identify_language", "check_instructions")
@@ -288,7 +290,8 @@ class InstructionsVerifier(Verifier):
                 Status.WRONG, 0.0, shown(text), f"an answer of {len(text)} characters; at most {most} are read"
             )
         argument = {"text": text, "constraints": constraints, "strict": wanted.strict}
-        outcome = await boxes.checks.run(Check("check_instructions", argument, is_sociable=True), LIMITS)
+        check = Check("check_instructions", argument, is_sociable=True, cpu_seconds=CPU_SECONDS)
+        outcome = await run_patiently(boxes.checks, check, Limits(wall_seconds=PATIENCE_SECONDS))
         return _read(outcome, wanted, text)
 
 

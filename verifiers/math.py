@@ -14,12 +14,13 @@ from pydantic import Field
 from sandbox import Check, Ending, Limits, Outcome
 from verifiers.base import Boxes, Example, Verifier
 from verifiers.extract import Found, final_part, gold_answer, math_answer
+from verifiers.patience import PATIENCE_SECONDS, run_patiently
 from verifiers.spec import Spec, read_spec, shown
 from verifiers.types import SpecError, Status, Verdict
 
-LIMITS = Limits(wall_seconds=1.5)
-"""Of one comparison, so that with the way to the box it is less than 2 s. An answer that cannot be compared within them
-is wrong, not unjudged: golds are checked, too."""
+CPU_SECONDS = 1.5
+"""Of one comparison, so that with the way to the box it is less than 2 s where nobody else wants the core. An answer
+that cannot be compared within them is wrong, not unjudged: golds are checked, too."""
 
 MAX_ANSWER = 16_000
 """Characters that are sent to a box; plain integers are compared here, however long."""
@@ -76,6 +77,7 @@ class MathVerifier(Verifier):
     """Equal as mathematics to one of the golds: 1, else 0."""
 
     name: ClassVar[str] = "math"
+    deadline: ClassVar[float] = PATIENCE_SECONDS
     inside: ClassVar[Sequence[Path]] = tuple(
         Path(__file__).parent / "inside" / f"{name}.py"
         for name in (
@@ -114,9 +116,7 @@ class MathVerifier(Verifier):
         golds = {field: gold for field, gold in golds.items() if not _INTEGER.fullmatch(_bare(gold))}
         if not golds:
             return
-        outcome = await boxes.checks.run(
-            Check("check_math", _argument(wanted, list(golds.values())), is_sociable=True), LIMITS
-        )
+        outcome = await self._compared(_argument(wanted, list(golds.values())), boxes)
         if outcome.ending in (Ending.TIMEOUT, Ending.MEMORY):
             raise SpecError(
                 f"{next(iter(golds))}: found {shown(next(iter(golds.values())))}; takes too long to be read"
@@ -144,7 +144,11 @@ class MathVerifier(Verifier):
             why = f"an answer of {len(found.text)} characters cannot be compared"
             return Verdict(Status.WRONG, 0.0, found.text[:MAX_SHOWN], why, trace=trace)
         argument = {**_argument(wanted, golds), "answers": list(found.parts) or [found.text]}
-        return _read(await boxes.checks.run(Check("check_math", argument, is_sociable=True), LIMITS), found, trace)
+        return _read(await self._compared(argument, boxes), found, trace)
+
+    async def _compared(self, argument: dict[str, Any], boxes: Boxes) -> Outcome:
+        check = Check("check_math", argument, is_sociable=True, cpu_seconds=CPU_SECONDS)
+        return await run_patiently(boxes.checks, check, Limits(wall_seconds=PATIENCE_SECONDS))
 
 
 Stages = list[dict[str, Any]]
@@ -172,7 +176,7 @@ def _read(outcome: Outcome, found: Found, trace: Stages) -> Verdict:
         why = f"the check box failed: {outcome.detail}"
         return Verdict(Status.UNJUDGED, None, answer, why, seconds, trace=trace)
     if outcome.ending in (Ending.TIMEOUT, Ending.MEMORY):
-        limit = f"{LIMITS.wall_seconds:g} s" if outcome.ending is Ending.TIMEOUT else f"{LIMITS.memory_mb} MB"
+        limit = f"{CPU_SECONDS:g} s" if outcome.ending is Ending.TIMEOUT else f"{Limits().memory_mb} MB"
         why = f"too hard to compare within {limit}"
         return Verdict(Status.WRONG, 0.0, answer, why, seconds, trace=[*trace, {"stage": "comparison", "result": why}])
     if outcome.value is None:

@@ -15,12 +15,14 @@ from pydantic import Field
 from sandbox import Check, Ending, Limits, Outcome
 from verifiers.base import Boxes, Example, Verifier
 from verifiers.extract import Found, final_part, labelled_answer
+from verifiers.patience import PATIENCE_SECONDS, run_patiently
 from verifiers.spec import Spec, read_spec, shown
 from verifiers.types import SpecError, Status, Verdict
 
-LIMITS = Limits(wall_seconds=1.5)
+CPU_SECONDS = 1.5
 """Of one answer. One that cannot be judged within them is wrong, not unjudged: the spec alone was tried before."""
-SPEC_LIMITS = Limits(wall_seconds=10.0)
+SPEC_CPU_SECONDS = 10.0
+SPEC_LIMITS = Limits(wall_seconds=60.0)
 MAX_DATABASE = 8 << 20
 """Bytes."""
 
@@ -99,6 +101,7 @@ class SchemaVerifier(Verifier):
     """Structured text that is what the spec asks for: 1, else 0 or partial credit."""
 
     name: ClassVar[str] = "schema"
+    deadline: ClassVar[float] = PATIENCE_SECONDS
     inside: ClassVar[Sequence[Path]] = tuple(
         Path(__file__).parent / "inside" / f"{name}.py"
         for name in (
@@ -155,7 +158,8 @@ class SchemaVerifier(Verifier):
         wanted = _read_spec(spec)
         if wanted.way == "regex":
             return  # compiled here; what it does to a text, the text decides
-        outcome = await boxes.checks.run(Check("check_schema", _argument(wanted), is_sociable=True), SPEC_LIMITS)
+        check = Check("check_schema", _argument(wanted), is_sociable=True, cpu_seconds=SPEC_CPU_SECONDS)
+        outcome = await run_patiently(boxes.checks, check, SPEC_LIMITS)
         if outcome.ending in (Ending.TIMEOUT, Ending.MEMORY):
             raise SpecError(f"{wanted.way}: too hard to check: {outcome.ending.value}")
         if outcome.ending is Ending.EXITED and outcome.value is not None:
@@ -170,7 +174,8 @@ class SchemaVerifier(Verifier):
             trace = [{"stage": "extraction", "result": "nothing in the final part"}]
             return Verdict(Status.NO_ANSWER, 0.0, detail="nothing in the final part", trace=trace)
         argument = {**_argument(wanted), "text": found.text}
-        return _verdict(await boxes.checks.run(Check("check_schema", argument, is_sociable=True), LIMITS), found)
+        check = Check("check_schema", argument, is_sociable=True, cpu_seconds=CPU_SECONDS)
+        return _verdict(await run_patiently(boxes.checks, check, Limits(wall_seconds=PATIENCE_SECONDS)), found)
 
 
 def _read_spec(spec: Mapping[str, Any]) -> SchemaSpec:
