@@ -118,14 +118,19 @@ class Session:
         return self._sampler
 
     def supervise(self) -> None:
-        """Do the supervised stages that are left; each, or the start if there are none, is evaluated once."""
+        """Do the supervised stages that are left; each, or the start if there are none, is evaluated once.
+
+        Raises `RunPaused` between two of these if a person has asked for the end.
+        """
         stages = self.config.sft
         for number in range(self.progress.stages, len(stages)):
             if number:
                 self._evaluate_fully(stages[number - 1].name)
             self._stage(number, stages[number])
+            self._pause_if_asked()
         if self.progress.step == 0:
             self._evaluate_fully(self._before)
+            self._pause_if_asked()
 
     def begin(self, learner: Learner) -> Learner:
         """Give the policy its optimizer, and both what the checkpoint has for them."""
@@ -215,6 +220,11 @@ class Session:
         if ending:
             self._writer.wait()
             raise ending
+
+    def _pause_if_asked(self) -> None:
+        """Called where all is saved; raises `RunPaused` if a person has asked for the end."""
+        if self._interrupt.asked:
+            raise RunPaused("interrupted")
 
     def _ending(self, warnings: Sequence[HealthWarning]) -> RunStopped | None:
         """Whether the run is to end before its time, and why."""

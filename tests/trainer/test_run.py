@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 import shutil
+import signal
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,7 @@ from trainer.policy import Policy
 from trainer.record import ROLLOUT_SCHEMA, RunDirectory, read_lines
 from trainer.rollout import Judge
 from trainer.sampler import PlainSampler
+from trainer.session import RunPaused
 from trainer.settings import ConfigError
 from verifiers import Problem, Status, Verdict
 
@@ -126,6 +129,31 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(tmp_path: Path, calls: 
     weights = "checkpoints/000003/model.safetensors"
     assert (other / weights).read_bytes() == (one / weights).read_bytes()
     assert [name for name in files(other) if "evals" in name] == [name for name in files(one) if "evals" in name]
+
+
+class Interrupted(RunDirectory):
+    """Of a run that is asked to end as soon as it has begun."""
+
+    def event(self, kind: str, **values: object) -> None:
+        super().event(kind, **values)
+        if kind == "start":
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+@pytest.mark.parametrize("has_stages", [True, False])
+def test_ctrl_c_before_the_first_step_does_not_wait_for_it(tmp_path: Path, has_stages: bool) -> None:
+    """A supervised stage is finished and saved; a run without any ends after its first evaluation."""
+    tiny.policy().save(tmp_path / "model")
+    config = tiny.config(tmp_path, **({} if has_stages else {"model": {"path": str(tmp_path / "model")}, "sft": []}))
+    with (
+        pytest.raises(RunPaused, match="interrupted"),
+        Interrupted.open(tmp_path / "asked", config, "") as directory,
+    ):
+        train(config, directory, tiny.LengthJudge(), plain)
+    assert not rollouts(tmp_path / "asked/tiny")
+    run(config, tmp_path / "asked")
+    run(config, tmp_path / "whole")
+    assert rollouts(tmp_path / "asked/tiny") == rollouts(tmp_path / "whole/tiny")
 
 
 def test_an_unfinished_run_with_other_settings_is_refused(tmp_path: Path) -> None:
