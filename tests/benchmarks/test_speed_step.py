@@ -178,7 +178,7 @@ def test_an_unknown_contender_is_the_users_mistake() -> None:
     ("override", "complaint"),
     [
         ("problems=none", "problems: "),
-        ("objective.preset=rloo", "equal work for TRL"),
+        ("objective.preset=cispo", "equal work for TRL"),
         ("optim.muon_lr=0.1", "equal work for TRL"),
         ("sampling.temperature=0.8", "equal work for TRL"),
     ],
