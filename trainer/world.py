@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -29,12 +30,8 @@ class World:
 
     def total(self, values: Sequence[float]) -> list[float]:
         """Each value added up over the ranks."""
-        if self.size == 1:
-            return list(values)
-        sums = torch.tensor(values, dtype=torch.float64)
-        torch.distributed.all_reduce(sums)
-        found: list[float] = sums.tolist()
-        return found
+        everything, _ = self.gathered(values)
+        return [math.fsum(everything[place :: len(values)]) for place in range(len(values))]
 
     def gathered(self, values: Sequence[T]) -> tuple[list[T], slice]:
         """The values of all ranks, in their order, and where this rank's own are among them."""
