@@ -51,7 +51,7 @@ class Session:
         self._sampler: Sampler | None = None
         self._open = ExitStack()
         self._writer = CheckpointWriter(run.checkpoints, config.checkpoints, run.event)
-        self._interrupt = Interrupt()
+        self._interrupt = self._open.enter_context(Interrupt())
         self._parts: dict[str, Callable[[], Any]] = {}
         self._resumed: dict[str, Any] = {}
         self._pending: Sequence[Group] = ()
@@ -83,7 +83,6 @@ class Session:
             self._health = Health.from_state(config.health, state, held_out=watched)
 
     def __enter__(self) -> Session:
-        self._open.enter_context(self._interrupt)
         return self
 
     def __exit__(
