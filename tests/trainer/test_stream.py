@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -28,15 +29,29 @@ from verifiers import Problem, Status, Verdict
 
 
 class OwnWeights(PlainSampler):
-    """The plain sampler on a copy of the policy, as an engine has one; it can sample while the policy learns."""
+    """The plain sampler on a copy of the policy, as an engine has one; it can sample while the policy learns.
+
+    One thing at a time: what it is asked for meanwhile waits for a whole batch, where an engine's waits for a token.
+    """
 
     def __init__(self, policy: Policy) -> None:
         super().__init__(copy.deepcopy(policy))
+        self._lock = threading.Lock()
+
+    def sample(self, prompts: Sequence[Sequence[int]], draw: Draw) -> Iterator[tuple[int, Completion]]:
+        with self._lock:
+            made = list(super().sample(prompts, draw))
+        return iter(made)
+
+    def logprobs(self, sequences: Sequence[Sequence[int]]) -> list[list[float]]:
+        with self._lock:
+            return super().logprobs(sequences)
 
     def load(self, policy: Policy) -> str:
-        self._policy.model.load_state_dict(policy.model.state_dict())
-        self._policy.version = policy.version
-        return checksum(self._policy.weights())
+        with self._lock:
+            self._policy.model.load_state_dict(policy.model.state_dict())
+            self._policy.version = policy.version
+            return checksum(self._policy.weights())
 
 
 def own(policy: Policy, folder: Path) -> OwnWeights:
