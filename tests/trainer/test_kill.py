@@ -22,7 +22,7 @@ import pytest
 import tiny
 from test_cli import ROOT
 
-from sandbox import Leftover, list_leftovers, prune_leftovers
+from sandbox import list_leftovers
 from trainer.record import read_lines
 
 COMMAND = [sys.executable, "-m", "assay", "train", "own.toml"]
@@ -122,19 +122,11 @@ def kill_after(place: Path, seconds: float, *, until: Callable[[], bool], start:
 
 
 def left_behind(deadline: float = 20) -> list[str]:
-    """What has a dead owner, once Docker has had time to remove its containers.
-
-    A folder that a box was just being started from stays until somebody prunes; it must go then.
-    """
+    """Containers and folders whose owner is dead, once Docker has had time to remove them."""
     ends = time.monotonic() + deadline
-    while (dead := [found.name for found in dead_leftovers() if found.kind != "folder"]) and time.monotonic() < ends:
+    while (dead := [found.name for found in list_leftovers() if not found.is_live]) and time.monotonic() < ends:
         time.sleep(0.5)
-    prune_leftovers()
-    return [*dead, *(found.name for found in dead_leftovers())]
-
-
-def dead_leftovers() -> list[Leftover]:
-    return [found for found in list_leftovers() if not found.is_live]
+    return dead
 
 
 def has_recorded(run: Path, steps: int) -> bool:

@@ -101,9 +101,9 @@ BOMBS: dict[str, tuple[dict[str, Any], str]] = {
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_bomb_is_answered_in_time(router: Router, name: str) -> None:
     spec, completion = BOMBS[name]
-    before = time.process_time()
+    before = time.monotonic()
     verdict = router.judge([(problem("schema", spec), completion)])[0]
-    seconds = time.process_time() - before  # ours; in the box the kernel counts them
+    seconds = time.monotonic() - before
     assert verdict.status is Status.WRONG and verdict.score == 0.0, verdict
     assert seconds < SECONDS, f"{seconds:.2f} s: {verdict.detail}"
 
