@@ -7,6 +7,7 @@ from itertools import chain
 
 from trainer.batch import Row
 from trainer.checksum import checksum
+from trainer.out_of_memory import MicroBatches
 from trainer.policy import Policy
 from trainer.sampler import Sampler
 from trainer.types import Completion, Group
@@ -34,11 +35,11 @@ class Canary:
         *,
         temperature: float,
         tolerance: float,
-        max_tokens: int,
+        micro_batches: MicroBatches,
     ) -> None:
         """`tolerance`: mean absolute difference of log-probs past which `WeightMismatch` is raised."""
         self._policy, self._sampler, self._temperature = policy, sampler, temperature
-        self._tolerance, self._max_tokens = tolerance, max_tokens
+        self._tolerance, self._micro_batches = tolerance, micro_batches
         fixed = [ids[:FIXED_TOKENS] for ids in prompts[:NUM_FIXED]]
         self._fixed = [ids for ids in fixed if len(ids) > 1]
 
@@ -54,7 +55,7 @@ class Canary:
             )
         theirs = self._sampler.logprobs(self._fixed)
         rows = [Row(ids[:1], ids[1:]) for ids in self._fixed]
-        ours = self._policy.logprobs(rows, temperature=1.0, max_tokens=self._max_tokens)
+        ours = self._logprobs(rows, 1.0)
         return self._refuse(
             ours, theirs,
             f"after weight update {self._policy.version}, on fixed tokens",
@@ -69,12 +70,18 @@ class Canary:
         if not chosen:
             return None
         rows = [Row(one.prompt_ids, one.token_ids) for one in chosen]
-        ours = self._policy.logprobs(rows, temperature=self._temperature, max_tokens=self._max_tokens)
+        ours = self._logprobs(rows, self._temperature)
         return self._refuse(
             ours, [one.logprobs for one in chosen],
             f"on completions that policy {self._policy.version} is said to have sampled at {self._temperature:g}",
             "the sampler has other weights, another temperature or a truncated distribution",
         )  # fmt: skip
+
+    def _logprobs(self, rows: Sequence[Row], temperature: float) -> list[list[float]]:
+        def logprobs(max_tokens: int) -> list[list[float]]:
+            return self._policy.logprobs(rows, temperature=temperature, max_tokens=max_tokens)
+
+        return self._micro_batches.run(logprobs, rows)
 
     def _refuse(
         self, ours: Sequence[Sequence[float]], theirs: Sequence[Sequence[float]], where: str, meaning: str

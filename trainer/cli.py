@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from sandbox import SandboxConfig
     from trainer.config import RunConfig
     from trainer.evals.config import EvalConfig
+    from trainer.record import RunDirectory
     from trainer.sampler import Sampler
     from trainer.session import MakeSampler
     from trainer.text import StoredModel
@@ -66,20 +67,11 @@ def _train(arguments: argparse.Namespace) -> int:
             router.start()
             run.event("sandbox", description=router.sandbox_description, image=router.sandbox_image)
             print(f"run: {run.path}   sandbox: {router.sandbox_description}", flush=True)
-            from trainer.canary import WeightMismatch
-            from trainer.chooser import NothingLeft
             from trainer.loop import train
-            from trainer.out_of_memory import OutOfMemory
-            from trainer.session import RunPaused, RunStopped
 
             try:
-                train(config, run, router, _make_sampler(config))
-            except RunPaused as error:
-                run.event("pause", reason=str(error))
-                raise Failure(FOUND_FAILURES, f"paused: {error}; the same command goes on from here") from error
-            except (NothingLeft, OutOfMemory, RunStopped, WeightMismatch) as error:
-                run.event("stop", reason=str(error))
-                raise Failure(FOUND_FAILURES, f"stopped: {error}") from error
+                with _telling_the_end(run):
+                    train(config, run, router, _make_sampler(config))
             finally:
                 run.event("judging", verifiers={name: asdict(found) for name, found in router.figures().items()})
             print(f"everything is in {run.path}; the learning curve: {run.path / 'curve.png'}")
@@ -135,10 +127,28 @@ def _sft(arguments: argparse.Namespace) -> int:
                 router.start()
             from trainer.session import Session
 
-            with Session(config, run, router, _make_sampler(config)) as session:
+            with _telling_the_end(run), Session(config, run, router, _make_sampler(config)) as session:
                 session.supervise()
         print(f"the model after {config.sft[-1].name} is in {run.checkpoints / config.sft[-1].name}")
     return DONE
+
+
+@contextlib.contextmanager
+def _telling_the_end(run: RunDirectory) -> Iterator[None]:
+    """Of a run that ends before its time: in its events, in one line, and by the exit code."""
+    from trainer.canary import WeightMismatch
+    from trainer.chooser import NothingLeft
+    from trainer.out_of_memory import OutOfMemory
+    from trainer.session import RunPaused, RunStopped
+
+    try:
+        yield
+    except RunPaused as error:
+        run.event("pause", reason=str(error))
+        raise Failure(FOUND_FAILURES, f"paused: {error}; the same command goes on from here") from error
+    except (NothingLeft, OutOfMemory, RunStopped, WeightMismatch) as error:
+        run.event("stop", reason=str(error))
+        raise Failure(FOUND_FAILURES, f"stopped: {error}") from error
 
 
 def _eval(arguments: argparse.Namespace) -> int:

@@ -10,7 +10,7 @@ from itertools import chain, pairwise
 from trainer.batch import Row, merged
 from trainer.config import RunConfig
 from trainer.objective import advantages_of, divergence_of, importance_of, less_divergence, totals_of, weights_of
-from trainer.out_of_memory import with_smaller_micro_batches
+from trainer.out_of_memory import MicroBatches
 from trainer.policy import Policy, UpdateStats
 from trainer.rollout import Rollout
 from trainer.shaping import is_learned_from, rewards_of
@@ -48,10 +48,9 @@ class Learner:
         say: Callable[[str], None] = print,
     ) -> None:
         """`say` is told when memory runs out and the work goes on in smaller pieces."""
-        self._config, self._policy, self._reference, self._world, self._say = config, policy, reference, world, say
+        self._config, self._policy, self._reference, self._world = config, policy, reference, world
         self._method = config.objective.method
-        self.micro_batch_tokens = config.micro_batch_tokens
-        """Fewer than in the settings once memory has run out."""
+        self.micro_batches = MicroBatches(config.micro_batch_tokens, say)
 
     def learn(self, rollout: Rollout, step: int) -> Learned:
         """Update the policy, once for each minibatch of whole groups."""
@@ -117,11 +116,7 @@ class Learner:
                 world=self._world,
             )
 
-        longest_row = max(map(len, learned), default=0)
-        stats, self.micro_batch_tokens = with_smaller_micro_batches(
-            update, self.micro_batch_tokens, self._say, longest=longest_row
-        )
-        return [stats]
+        return [self.micro_batches.run(update, learned)]
 
     def _corrected(self, rows: list[list[Row]]) -> tuple[list[list[Row]], dict[str, float]]:
         """With the trainer's own log-probs for the sampler's, and weights that make up for the difference."""
@@ -168,13 +163,12 @@ class Learner:
         return rows, [less_divergence(values, p, q, coef=method.kl_coef) for values, p, q in of_groups]
 
     def _logprobs(self, policy: Policy, rows: list[list[Row]]) -> list[list[list[float]]]:
-        found = iter(
-            policy.logprobs(
-                list(chain(*rows)),
-                temperature=self._config.sampling.temperature,
-                max_tokens=self.micro_batch_tokens,
-            )
-        )
+        temperature, every = self._config.sampling.temperature, list(chain(*rows))
+
+        def logprobs(max_tokens: int) -> list[list[float]]:
+            return policy.logprobs(every, temperature=temperature, max_tokens=max_tokens)
+
+        found = iter(self.micro_batches.run(logprobs, every))
         return [[next(found) for _ in part] for part in rows]
 
 

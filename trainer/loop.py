@@ -14,6 +14,7 @@ from trainer.chooser import Chooser
 from trainer.config import RunConfig
 from trainer.learn import Learner
 from trainer.mixture import load_mixture
+from trainer.out_of_memory import MicroBatches
 from trainer.policy import Policy
 from trainer.record import RunDirectory
 from trainer.rollout import Judge
@@ -66,7 +67,7 @@ def _canary(config: RunConfig, policy: Policy, sampler: Sampler, problems: Seque
         [policy.codec.encode_prompt(problem.prompt) for problem in problems[:8]],
         temperature=config.sampling.temperature,
         tolerance=config.tolerance,
-        max_tokens=config.micro_batch_tokens,
+        micro_batches=MicroBatches(config.micro_batch_tokens, report.say),
     )
 
 

@@ -19,6 +19,7 @@ from trainer.health import Health, HealthWarning, severest
 from trainer.interrupt import Interrupt
 from trainer.learn import Learned, Learner
 from trainer.mixture import Mixture
+from trainer.out_of_memory import MicroBatches
 from trainer.pattern import pattern_of
 from trainer.policy import Policy
 from trainer.prompts import count_long, describe_long, without_long
@@ -137,8 +138,8 @@ class Session:
         optimizer = self.policy.begin(self.config.optim, steps=self.config.steps)
         if self.progress.step:
             checkpoint.restore_optimizer(optimizer, self.folder)
-        if (tokens := self.carry("micro_batch_tokens", lambda: learner.micro_batch_tokens)) is not None:
-            learner.micro_batch_tokens = tokens
+        if (tokens := self.carry("micro_batch_tokens", lambda: learner.micro_batches.tokens)) is not None:
+            learner.micro_batches.tokens = tokens
         return learner
 
     def resume(self, stream: Stream) -> Stream:
@@ -265,7 +266,7 @@ class Session:
             stage,
             problems,
             seed=self.config.seed,
-            max_tokens=self.config.micro_batch_tokens,
+            micro_batches=MicroBatches(self.config.micro_batch_tokens, report.say),
             report=line,
         )
         self.progress = Progress(stages=number + 1, step=0)

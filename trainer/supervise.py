@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from benchmarks import ProblemError, ProblemSet
 from trainer.batch import Row
 from trainer.config import SupervisedStage
+from trainer.out_of_memory import MicroBatches
 from trainer.policy import Policy
 
 Report = Callable[[int, float], None]
@@ -15,7 +16,13 @@ Report = Callable[[int, float], None]
 
 
 def supervise(
-    policy: Policy, stage: SupervisedStage, problems: ProblemSet, *, seed: int, max_tokens: int, report: Report
+    policy: Policy,
+    stage: SupervisedStage,
+    problems: ProblemSet,
+    *,
+    seed: int,
+    micro_batches: MicroBatches,
+    report: Report,
 ) -> None:
     """Run one stage: every step imitates `stage.batch` completions, drawn from its styles by their shares."""
     rng = random.Random(f"{seed}/{stage.name}")
@@ -26,8 +33,7 @@ def supervise(
         while len(order) < stage.batch:  # a new epoch, in a new order
             order += rng.sample(demonstrations, len(demonstrations))
         batch, order = order[: stage.batch], order[stage.batch :]
-        loss, _ = policy.imitate(batch, step=step, max_tokens=max_tokens)
-        report(step, loss)
+        report(step, _imitate(policy, batch, step, micro_batches))
 
 
 def texts(problems: ProblemSet) -> list[str]:
@@ -39,6 +45,14 @@ def texts(problems: ProblemSet) -> list[str]:
         completions = [style[problem.id] for style in problems.completions.values() if problem.id in style]
         found += [*turns, *completions[:1], "user\n", "assistant\n"]
     return found
+
+
+def _imitate(policy: Policy, batch: Sequence[Row], step: int, micro_batches: MicroBatches) -> float:
+    def imitate(max_tokens: int) -> float:
+        loss, _ = policy.imitate(batch, step=step, max_tokens=max_tokens)
+        return loss
+
+    return micro_batches.run(imitate, batch)
 
 
 def _demonstrations(

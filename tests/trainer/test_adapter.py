@@ -19,6 +19,7 @@ from trainer.canary import Canary, WeightMismatch
 from trainer.config import Lora, ModelConfig, OptimConfig
 from trainer.loop import train
 from trainer.memory import Ledger, Shape, of_update
+from trainer.out_of_memory import MicroBatches
 from trainer.policy import Policy
 from trainer.preset import PRESETS
 from trainer.record import RunDirectory, read_lines
@@ -132,7 +133,14 @@ def vllm_sampler(base: Path) -> Iterator[VllmSampler]:
 
 def test_an_adapter_is_loaded_into_a_running_vllm(base: Path, vllm_sampler: VllmSampler) -> None:
     policy = adapted(base)
-    canary = Canary(policy, vllm_sampler, [[5, 6, 7], [8, 9]], temperature=1.0, tolerance=1e-4, max_tokens=1000)
+    canary = Canary(
+        policy,
+        vllm_sampler,
+        [[5, 6, 7], [8, 9]],
+        temperature=1.0,
+        tolerance=1e-4,
+        micro_batches=MicroBatches(1000, print),
+    )
     for _ in range(3):
         assert canary.compare_weights(vllm_sampler.load(policy)) < 1e-5
         _, completion = next(iter(vllm_sampler.sample([[5, 6, 7]], Draw(1, 12, 1.0, 0))))

@@ -260,6 +260,27 @@ def test_weights_never_move_twice_for_want_of_memory(tmp_path: Path) -> None:
     assert taken == [1]
 
 
+@pytest.mark.parametrize("objective", [{"preset": "grpo"}, {"correction": "token_truncate"}, {"preset": "dapo"}])
+def test_all_that_learning_puts_through_a_model_is_done_again_in_less_memory(
+    objective: dict[str, str], tmp_path: Path
+) -> None:
+    """The old policy's log-probs, the reference's, and the update; memory is short from the first of them on."""
+    settings, groups, said = config(tmp_path, objective=objective), sampled(), []
+    reference = perturbed(start(), 0.05, 9) if objective.get("preset") == "grpo" else None
+    _, want = learned(settings.model_copy(update={"micro_batch_tokens": 32}), groups, reference)
+    policy = tiny.with_little_memory(start(), 40)
+    policy.begin(settings.optim, steps=10)
+    learner = Learner(settings.model_copy(update={"micro_batch_tokens": 256}), policy, reference, World(), said.append)
+    if reference:
+        tiny.with_little_memory(reference, 40)
+    found = learner.learn(Rollout(groups, 0.0, 0.0), 0)
+    assert learner.micro_batches.tokens == 32
+    assert [line.split("once more")[0] for line in said] == [
+        f"out of memory with micro-batches of {tokens} tokens: " for tokens in (256, 128, 64)
+    ]
+    assert (found.updates, found.mismatch) == (want.updates, want.mismatch)
+
+
 def test_a_step_without_spread_learns_nothing(tmp_path: Path) -> None:
     policy, found = learned(config(tmp_path), [sampled()[2]])
     assert not found.updates

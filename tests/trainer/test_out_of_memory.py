@@ -12,7 +12,7 @@ import psutil
 import pytest
 import torch
 
-from trainer.out_of_memory import OutOfMemory, is_out_of_memory, with_smaller_micro_batches
+from trainer.out_of_memory import MicroBatches, OutOfMemory, is_out_of_memory
 
 MIB = 2**20
 ROWS, WIDE = 4096, 8192
@@ -36,7 +36,9 @@ def in_little_memory() -> None:
     unlimited = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (psutil.Process().memory_info().vms + 150 * MIB, unlimited[1]))
     said: list[str] = []
-    weights, rows = with_smaller_micro_batches(learn, ROWS, said.append, longest=16)
+    micro_batches = MicroBatches(ROWS, said.append)
+    weights = micro_batches.run(learn, ["x" * 16])
+    rows = micro_batches.tokens
     resource.setrlimit(resource.RLIMIT_AS, unlimited)
     print(json.dumps({"said": said, "rows": rows, "weights": weights, "small": learn(rows)}))
 
@@ -64,7 +66,7 @@ def test_it_halves_down_to_the_longest_row_and_then_says_what_to_lower() -> None
         return torch.empty(2**50)
 
     with pytest.raises(OutOfMemory, match=r"a single row of 300 tokens.*lower sampling\.max_new_tokens"):
-        with_smaller_micro_batches(too_much, 1000, print, longest=300)
+        MicroBatches(1000, print).run(too_much, ["x" * 20, "x" * 300])
     assert tried == [1000, 500, 300]
 
 
@@ -88,13 +90,14 @@ def test_a_failed_call_leaves_no_tensors_behind_for_the_next() -> None:
         del witness
         return tokens
 
-    assert with_smaller_micro_batches(hold_and_fail, 400, print, longest=10) == (100, 100)
+    micro_batches = MicroBatches(400, print)
+    assert micro_batches.run(hold_and_fail, ["x" * 10]) == micro_batches.tokens == 100
     assert alive == [0, 0, 0]
 
 
 def test_other_faults_are_not_taken_for_want_of_memory() -> None:
     with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
-        with_smaller_micro_batches(lambda tokens: torch.ones(2, 3) @ torch.ones(2, 3), 64, print, longest=1)
+        MicroBatches(64, print).run(lambda tokens: torch.ones(2, 3) @ torch.ones(2, 3), ["x"])
     assert not is_out_of_memory(RuntimeError("CUDA error: an illegal memory access was encountered"))
     assert is_out_of_memory(torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"))
     assert is_out_of_memory(RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"))

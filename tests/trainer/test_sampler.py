@@ -12,6 +12,7 @@ import tiny
 import torch
 
 from trainer.canary import Canary, WeightMismatch
+from trainer.out_of_memory import MicroBatches
 from trainer.policy import Policy
 from trainer.sampler import Draw, PlainSampler, Sampler
 from trainer.settings import ConfigError
@@ -60,7 +61,9 @@ def sampler(request: pytest.FixtureRequest, policy: Policy) -> Sampler:
 
 
 def compare_weights(policy: Policy, sampler: Sampler) -> float:
-    canary = Canary(policy, sampler, PROMPTS[:2], temperature=1.0, tolerance=1e-4, max_tokens=1000)
+    canary = Canary(
+        policy, sampler, PROMPTS[:2], temperature=1.0, tolerance=1e-4, micro_batches=MicroBatches(1000, print)
+    )
     return canary.compare_weights()
 
 

@@ -131,6 +131,22 @@ def test_waiting_for_the_sampler_is_not_counted_as_bringing_it_weights(tmp_path:
     assert last["time/wait"] < 0.1, last
 
 
+def test_a_run_in_little_memory_ends_as_one_in_small_micro_batches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Imitation, the canary and learning run out of memory one by one, and each goes on."""
+    load = Policy.load
+
+    def roomy(policy: Policy, folder: Path) -> OwnWeights:
+        return OwnWeights(load(str(folder), dtype="float32"))
+
+    run(config(tmp_path, 0, micro_batch_tokens=128), tmp_path / "small", make=own)
+    monkeypatch.setattr(Policy, "load", lambda *given, **named: tiny.with_little_memory(load(*given, **named), 128))
+    run(config(tmp_path, 0, micro_batch_tokens=512), tmp_path / "short", make=roomy)
+    assert capsys.readouterr().out.count("out of memory with micro-batches of 256 tokens: once more with 128") == 3
+    assert ending(tmp_path / "short/tiny") == ending(tmp_path / "small/tiny")
+
+
 class Broken(tiny.LengthJudge):
     """Its box is gone after so many calls."""
 

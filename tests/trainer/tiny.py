@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from pathlib import Path
 
+import torch
+
 from benchmarks.families import draw
 from trainer import fresh
 from trainer.config import FreshModel, RunConfig
@@ -67,6 +69,17 @@ def ready(verdict: Verdict) -> Future[Verdict]:
     future: Future[Verdict] = Future()
     future.set_result(verdict)
     return future
+
+
+def with_little_memory(policy: Policy, tokens: int) -> Policy:
+    """A policy that runs out of memory, really, when more than so many tokens go through its model at once."""
+
+    def run_out(module: object, given: object, named: dict[str, torch.Tensor]) -> None:
+        if named["input_ids"].numel() > tokens:
+            torch.empty(2**50)
+
+    policy.model.base_model.register_forward_pre_hook(run_out, with_kwargs=True)
+    return policy
 
 
 def flat(sequences: Sequence[Sequence[float]]) -> list[float]:
