@@ -316,7 +316,7 @@ def _request(job: Job, limits: Limits, *, has_line: bool) -> bytes:
             head |= {"command": language.build, "product": language.product, "stack": language.stack_mb * MB}
             files.append((language.source, job.source.encode(errors="surrogatepass"), 0o644))
         case Call():
-            head |= {"source": job.source, "entry_point": job.entry_point, "args": list(job.args)}
+            head |= {"source": job.source, "entry_point": job.entry_point, "arguments": list(map(list, job.arguments))}
         case Serve():
             head |= {"source": job.source}
         case Check():
@@ -344,8 +344,6 @@ def _outcome(job: Job, facts: Mapping[str, Any], streams: Sequence[bytes]) -> Ou
         exit_code = None
     if ending is not Ending.SIGNAL:
         signal = None
-    if isinstance(job, Call) and not _is_json(value):
-        value = b""
     last_line = stderr[-500:].decode(errors="replace").strip().rpartition("\n")[2]
     return Outcome(
         ending=ending,
@@ -353,22 +351,13 @@ def _outcome(job: Job, facts: Mapping[str, Any], streams: Sequence[bytes]) -> Ou
         signal=signal,
         stdout=stdout,
         stderr=stderr,
-        value=value if value and ending is Ending.EXITED and exit_code == 0 else None,
+        value=value if value and (isinstance(job, Call) or (ending is Ending.EXITED and exit_code == 0)) else None,
         truncated=tuple(name for name, is_cut in zip(STREAMS, facts["truncated"], strict=True) if is_cut),
         wall_seconds=facts["wall"],
         cpu_seconds=facts["cpu"],
         peak_memory_mb=facts["peak"] / MB,
         detail="" if exit_code == 0 else last_line,
     )
-
-
-def _is_json(value: bytes) -> bool:
-    """The code that we ran could write anything where its value is expected."""
-    try:
-        json.loads(value)
-    except (ValueError, RecursionError):
-        return False
-    return True
 
 
 async def _tail(stream: asyncio.StreamReader) -> bytes:

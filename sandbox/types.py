@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -79,14 +80,16 @@ class Build:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """An untrusted function: `source` is executed, then `entry_point(*args)` is called.
+    """An untrusted function: `source` is executed, then `entry_point(*args)` is called for each `args` of `arguments`,
+    one after the other in one process, until one does not return.
 
-    `entry_point` may name a method of a class `Solution`, or be `Class.method`. Values cross as JSON of plain types.
+    `entry_point` may name a method of a class `Solution`, or be `Class.method`; each call has an instance of its own.
+    Values cross as JSON of plain types.
     """
 
     source: str
     entry_point: str
-    args: Sequence[Any]
+    arguments: Sequence[Sequence[Any]]
     files: Mapping[str, bytes] = field(default_factory=dict)
 
 
@@ -139,6 +142,16 @@ class Preload:
 
 
 @dataclass(frozen=True, slots=True)
+class Returned:
+    """What one call of a `Call` gave."""
+
+    value: bytes
+    """JSON, if the candidate's process wrote it as it should."""
+    seconds: float
+    """By that process's own clock."""
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What a job did. Bytes are as the program wrote them, cut at `Limits.output_bytes`."""
 
@@ -148,7 +161,8 @@ class Outcome:
     stdout: bytes = b""
     stderr: bytes = b""
     value: bytes | None = None
-    """JSON of what a `Call` or a `Check` returned; None if it returned nothing that can cross."""
+    """JSON of what a `Check` returned, lines of what the calls of a `Call` did (`returned`), or the file that a `Build`
+    made; None if there is nothing."""
     truncated: tuple[str, ...] = ()
     """Which of stdout, stderr and value were cut."""
     wall_seconds: float = 0.0
@@ -156,6 +170,16 @@ class Outcome:
     peak_memory_mb: float = 0.0
     detail: str = ""
     """One line for people; never parsed."""
+
+    def returned(self) -> list[Returned]:
+        """Of a `Call`: what the calls that returned gave, in their order, whatever ended the run."""
+        found = []
+        for line in (self.value or b"").split(b"\n")[:-1]:
+            seconds, _, value = line.partition(b" ")
+            if not re.fullmatch(rb"[0-9]{1,9}\.[0-9]{6}", seconds):
+                break  # the candidate's own hand
+            found.append(Returned(value, float(seconds)))
+        return found
 
 
 class Box(Protocol):

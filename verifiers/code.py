@@ -156,12 +156,18 @@ class _Ran:
     failure: _Failure | None
     row: Row
     seconds: float
+    """Of its run; of a run with several tests the first has them all."""
+
+
+_Known = Mapping[int, _Ran]
+"""By number, from 1."""
 
 
 async def _run_tests(spec: CodeSpec, program: str, source: str, boxes: Boxes) -> Verdict:
-    """One run for each test, compared here or by a checker."""
+    """One run for each test, or for all calls of a function; compared here or by a checker."""
     run = _run_all if spec.partial_credit else _run_to_failure
-    ran = await run(spec, source, boxes)
+    known = await _run_together(spec, source, boxes) if spec.kind == "function" else {}
+    ran = await run(spec, source, boxes, known)
     rows, seconds = kept([one.row for one in ran]), sum(one.seconds for one in ran)
     failures = [(one.failure.status, f"test {n}: {one.failure.why}") for n, one in enumerate(ran, 1) if one.failure]
     if unjudged := [why for status, why in failures if status is Status.UNJUDGED]:
@@ -170,43 +176,79 @@ async def _run_tests(spec: CodeSpec, program: str, source: str, boxes: Boxes) ->
     return _verdict(spec, program, passed, len(spec.tests), first_failure, seconds, rows)
 
 
-async def _run_all(spec: CodeSpec, source: str, boxes: Boxes) -> list[_Ran]:
+async def _run_together(spec: CodeSpec, source: str, boxes: Boxes) -> _Known:
+    """What is known of the tests after all calls were made one after the other in one run, within one test's limits.
+
+    The first is as good as alone. Of the others a right value counts, and nothing else does: what is wrong, raises or
+    comes too late may be so because of the calls before it, and is called again in a run of its own.
+    """
+    outcome = await boxes.programs.run(_job(spec, spec.tests, source), _limits(spec))
+    is_whole = outcome.ending is Ending.EXITED and outcome.exit_code == 0
+    returned = outcome.returned()[: len(spec.tests)]
+    if len(returned) == len(spec.tests) > 1 and not is_whole:
+        returned.pop()  # a run of its own shows whether it was this call that ended the run
+    known = {}
+    for number, (test, one) in enumerate(zip(spec.tests, returned, strict=False), start=1):
+        difference = await _aside(len(one.value), _wrong_value, spec, test, one.value)
+        if number == 1 or difference is None:
+            row = _row(number, spec, test, one.value, difference) | _amounts(one.seconds, outcome)
+            known[number] = _Ran(difference, row, outcome.wall_seconds if number == 1 else 0.0)
+    if len(spec.tests) == 1 or not outcome.returned():
+        known[1] = await _ran(1, spec, outcome, boxes)
+    return known
+
+
+async def _run_all(spec: CodeSpec, source: str, boxes: Boxes, known: _Known) -> list[_Ran]:
     """As many at a time as there are slots: the last completion of a batch may have a hundred slow tests."""
     turns = asyncio.Semaphore(boxes.programs.num_slots)
 
     async def run(number: int) -> _Ran:
+        if number in known:
+            return known[number]
         async with turns:
             return await _run_test(number, spec, source, boxes)
 
     return await asyncio.gather(*(run(number) for number in range(1, len(spec.tests) + 1)))
 
 
-async def _run_to_failure(spec: CodeSpec, source: str, boxes: Boxes) -> list[_Ran]:
+async def _run_to_failure(spec: CodeSpec, source: str, boxes: Boxes, known: _Known) -> list[_Ran]:
     ran: list[_Ran] = []
     while len(ran) < len(spec.tests) and not (ran and ran[-1].failure):
-        ran.append(await _run_test(len(ran) + 1, spec, source, boxes))
+        number = len(ran) + 1
+        ran.append(known[number] if number in known else await _run_test(number, spec, source, boxes))
     return ran
 
 
 async def _run_test(number: int, spec: CodeSpec, source: str, boxes: Boxes) -> _Ran:
-    test = spec.tests[number - 1]
-    outcome = await boxes.programs.run(_job(spec, test, source), _limits(spec))
-    failure = await _failure(spec, test, outcome, boxes)
-    return _Ran(failure, _row(number, spec, test, outcome, failure), outcome.wall_seconds)
+    job = _job(spec, spec.tests[number - 1 : number], source)
+    return await _ran(number, spec, await boxes.programs.run(job, _limits(spec)), boxes)
 
 
-def _row(number: int, spec: CodeSpec, test: Test, outcome: Outcome, failure: _Failure | None) -> Row:
+async def _ran(number: int, spec: CodeSpec, outcome: Outcome, boxes: Boxes) -> _Ran:
+    """What a run of its own says of a test."""
+    test, returned = spec.tests[number - 1], outcome.returned()
+    output = outcome.stdout if spec.kind != "function" else returned[0].value if returned else b""
+    failure = await _failure(spec, test, outcome, output, boxes)
+    row = _row(number, spec, test, output, failure) | _amounts(outcome.wall_seconds, outcome)
+    return _Ran(failure, row, outcome.wall_seconds)
+
+
+def _amounts(seconds: float, outcome: Outcome) -> dict[str, Any]:
+    return {"seconds": round(seconds, 4), "memory_mb": round(outcome.peak_memory_mb, 1)}
+
+
+def _row(number: int, spec: CodeSpec, test: Test, output: bytes, failure: _Failure | None) -> dict[str, Any]:
     """One test, for people."""
     row: dict[str, Any] = {"stage": f"test {number}", "result": failure.why if failure else PASSED}
     if failure and failure.difference:
         row["difference"] = failure.difference
     if spec.kind == "function":
-        row |= {"input": shortened_json(test.args), "output": shortened(outcome.value or b"")}
+        row |= {"input": shortened_json(test.args), "output": shortened(output)}
         row |= {"expected": shortened_json(test.expected)}
     else:
-        row |= {"input": shortened(test.stdin or ""), "output": shortened(outcome.stdout)}
+        row |= {"input": shortened(test.stdin or ""), "output": shortened(output)}
         row |= {"expected": shortened(test.stdout)} if test.stdout is not None else {}
-    return row | {"seconds": round(outcome.wall_seconds, 4), "memory_mb": round(outcome.peak_memory_mb, 1)}
+    return row
 
 
 async def _examine(spec: CodeSpec, program: str, source: str, boxes: Boxes) -> Verdict:
@@ -272,12 +314,13 @@ def _limits(spec: CodeSpec) -> Limits:
     return Limits(wall_seconds=spec.time_limit, memory_mb=spec.memory_mb)
 
 
-def _job(spec: CodeSpec, test: Test, source: str) -> Program | Call:
-    """What runs for one test. Nothing of what is expected is in it."""
+def _job(spec: CodeSpec, tests: Sequence[Test], source: str) -> Program | Call:
+    """What runs for these tests: any number of calls, or one program. Nothing of what is expected is in it."""
     files = spec.program_files
     if spec.kind == "function":
         assert spec.entry_point is not None, "read_spec let a function without entry_point through"
-        return Call(source, _callable_name(spec.entry_point, source), test.args or [], files)
+        return Call(source, _callable_name(spec.entry_point, source), [test.args or [] for test in tests], files)
+    (test,) = tests
     return Program(source, (test.stdin or "").encode(), tuple(spec.args), files, spec.language)
 
 
@@ -291,8 +334,8 @@ def _callable_name(entry_point: str, source: str) -> str:
 _SOLUTION = re.compile(r"^class\s+Solution\b", re.M)
 
 
-async def _failure(spec: CodeSpec, test: Test, outcome: Outcome, boxes: Boxes) -> _Failure | None:
-    """Why this test is not passed; None if it is."""
+async def _failure(spec: CodeSpec, test: Test, outcome: Outcome, output: bytes, boxes: Boxes) -> _Failure | None:
+    """Why this test, run alone, is not passed; None if it is."""
     if outcome.ending is Ending.INFRASTRUCTURE:
         return _Failure(Status.UNJUDGED, f"the box failed: {outcome.detail}")
     if failure := _failure_of_run(spec, outcome):
@@ -302,9 +345,9 @@ async def _failure(spec: CodeSpec, test: Test, outcome: Outcome, boxes: Boxes) -
     if spec.kind == "checker":
         return await _checked(spec, test, outcome, boxes)
     if spec.kind == "function":
-        return await _aside(len(outcome.value or b""), _wrong_value, spec, test, outcome)
+        return await _aside(len(output), _wrong_value, spec, test, output)
     words = await _aside(
-        len(outcome.stdout), output_difference, outcome.stdout, test.stdout or "",
+        len(output), output_difference, output, test.stdout or "",
         compare=spec.compare, tolerance=spec.tolerance,
     )  # fmt: skip
     return _Failure(Status.WRONG, "wrong output", words) if words else None
@@ -335,11 +378,11 @@ async def _checked(spec: CodeSpec, test: Test, outcome: Outcome, boxes: Boxes) -
     return _Failure(Status.UNJUDGED, f"the checker failed: {last_line or checked.detail or checked.ending.value}")
 
 
-def _wrong_value(spec: CodeSpec, test: Test, outcome: Outcome) -> _Failure | None:
-    if outcome.value is None:
+def _wrong_value(spec: CodeSpec, test: Test, value: bytes) -> _Failure | None:
+    if not value:
         return _Failure(Status.WRONG, "returned nothing that is plain data")
     try:
-        words = value_difference(json.loads(outcome.value), test.expected, spec.tolerance, compare=spec.compare)
+        words = value_difference(json.loads(value), test.expected, spec.tolerance, compare=spec.compare)
     except (ValueError, RecursionError):
         return _Failure(Status.WRONG, "returned what cannot be read as JSON")
     return _Failure(Status.WRONG, "wrong value", words) if words else None

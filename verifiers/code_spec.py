@@ -169,7 +169,7 @@ def _prelude_job(spec: CodeSpec) -> Program | Call | Build | None:
     if spec.language == "python":
         prelude = _whole_prelude(spec.prelude)
         if spec.kind not in ("stdio", "checker"):  # a module, not the main program
-            return Call(f"{prelude}\ndef completed(): pass\n", "completed", (), spec.program_files)
+            return Call(f"{prelude}\ndef completed(): pass\n", "completed", [()], spec.program_files)
         return Program(prelude, args=tuple(spec.args), files=spec.program_files)
     if spec.prelude.count("{") != spec.prelude.count("}"):  # the head of something that the program completes
         return None

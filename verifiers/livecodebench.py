@@ -121,7 +121,7 @@ class LiveCodeBenchVerifier(Verifier):
         arguments = [program, wanted.prelude, inputs, wanted.function, wanted.time_limit, wanted.grader]
         wall_seconds = float((wanted.time_limit + 1) * len(inputs) + 5)
         limits = Limits(wall_seconds, wanted.memory_mb, output_bytes=OUTPUT_BYTES)
-        outcome = await boxes.programs.run(Call(RUN.read_text(), "run", arguments), limits)
+        outcome = await boxes.programs.run(Call(RUN.read_text(), "run", [arguments]), limits)
         return await asyncio.to_thread(_verdict, wanted, program, outcome)  # outputs may be long
 
 
@@ -153,11 +153,13 @@ def _verdict(spec: LiveCodeBenchSpec, program: str, outcome: Outcome) -> Verdict
 
 def _told(outcome: Outcome) -> list[Mapping[str, Any]] | None:
     """What was told of each test; None where it is not what our half tells: the candidate can write there."""
+    has_ended_well = outcome.ending is Ending.EXITED and outcome.exit_code == 0
     try:
-        told = json.loads(outcome.value or b"")
+        told = [json.loads(one.value) for one in outcome.returned() if has_ended_well]
     except (ValueError, RecursionError):
         return None
-    return told if isinstance(told, list) and all(isinstance(one, dict) for one in told) else None
+    rows = told[0] if len(told) == 1 else None
+    return rows if isinstance(rows, list) and all(isinstance(one, dict) for one in rows) else None
 
 
 def _lost(spec: LiveCodeBenchSpec, outcome: Outcome) -> tuple[Status, str]:

@@ -51,8 +51,8 @@ async def test_jobs_that_differ_in_anything_run_apart() -> None:
         Program("a"),
         Program("a", stdin=b"1"),
         Program("b"),
-        Call("a", "f", [1]),
-        Call("a", "f", [2]),
+        Call("a", "f", [[1]]),
+        Call("a", "f", [[2]]),
         Check("a", 1),
     ]
     for job in jobs:

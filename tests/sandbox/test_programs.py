@@ -85,14 +85,14 @@ def test_a_fresh_interpreter_behaves_alike(kind: SandboxKind, run: Any) -> None:
             modules = await pool.run(
                 Program("import sys\nprint('statistics' in sys.modules, 'sandbox' in sys.modules)")
             )
-            call = await pool.run(Call("def f(a):\n    return [a, (a,)]", "f", ["x"]), QUICK)
+            call = await pool.run(Call("def f(a):\n    return [a, (a,)]", "f", [["x"]]), QUICK)
             return programs, modules, call
 
     programs, modules, call = run(afresh())
     for name, outcome in zip(PROGRAMS, programs, strict=True):
         assert outcome.stdout == PROGRAMS[name][2], f"{name}: {outcome}"
     assert modules.stdout == b"False False\n", "what the warm interpreter has loaded is not there"
-    assert json.loads(call.value) == ["x", ["x"]], call
+    assert [json.loads(one.value) for one in call.returned()] == [["x", ["x"]]], call
 
 
 def test_the_packages_of_the_box_are_there(walled_pool: Pool, run: Any) -> None:
@@ -185,9 +185,8 @@ CALLS = {
 @pytest.mark.parametrize("name", CALLS)
 def test_a_returned_value_crosses_as_plain_json(name: str, pool: Pool, run: Any) -> None:
     source, entry_point, args, expected = CALLS[name]
-    outcome = run(pool.run(Call(source, entry_point, args), QUICK))
-    assert outcome.value is not None, outcome
-    assert json.loads(outcome.value) == expected
+    outcome = run(pool.run(Call(source, entry_point, [args, args]), QUICK))
+    assert [json.loads(one.value) for one in outcome.returned()] == [expected, expected], outcome
 
 
 NO_VALUE = {
@@ -207,9 +206,9 @@ NO_VALUE = {
 
 @pytest.mark.parametrize("name", NO_VALUE)
 def test_what_cannot_cross_is_no_value(name: str, pool: Pool, run: Any) -> None:
-    outcome = run(pool.run(Call(NO_VALUE[name], "f", []), QUICK))
+    outcome = run(pool.run(Call(NO_VALUE[name], "f", [[]]), QUICK))
     assert outcome.ending is Ending.EXITED, outcome
-    assert outcome.value is None, outcome
+    assert outcome.returned() == [], outcome
 
 
 def test_a_check_runs_a_shipped_module(tmp_path: Any, kind: Any, run: Any) -> None:
