@@ -23,7 +23,9 @@ that has our verifiers judge all completions of the step at the same time.
 Each contender runs in a process of its own, in turns, forwards and then backwards, so that a machine that grows busy is
 busy for all. A step lasts until the next one does (all that lies between is counted); figures are medians over the
 steps after a warm-up. CPU is that of the processes and their boxes; memory that of the trainer's process at its highest
-and of its descendants. Not shown: other models and machines, what happens once no group has spread any more.
+and of its descendants. Equal programs are judged once in a run; what one costs that is not is measured afterwards, with
+all different programs of our first run and no cache. Not shown: other models and machines, what happens once no group
+has spread any more.
 """
 
 from __future__ import annotations
@@ -55,6 +57,7 @@ import benchmarks
 from benchmarks import ProblemSource
 from benchmarks.speed import instant
 from benchmarks.speed.contenders import say
+from benchmarks.speed.uncached import Uncached, judge_uncached
 from benchmarks.speed.watch import Watched, watch
 from benchmarks.speed.work import Step, Work
 from sandbox.leftovers import cache
@@ -148,10 +151,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         peer = (options.peer or peer_python()) if any(name.startswith("trl") for name in options.only) else None
         model = options.model.resolve() if options.model else supervised_model(folder, options.overrides)
         setting = Setting(config, model, effort, folder, peer)
-        runs = measure(setting, options.only)
+        runs, uncached = measure(setting, options.only)
     figures = {name: figures_of(found) for name, found in runs.items()}
     compared = ratios(figures)
-    about = {
+    about: dict[str, Any] = {
         "work": {
             "problems": config.problems,
             "group": config.sampling.group,
@@ -169,6 +172,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "seconds": time.monotonic() - started,
         },
     }
+    if uncached:
+        about["programs"] = asdict(uncached)
+        compared["uncached_program_cpu_ms"] = uncached.cpu_ms
     verdicts = list(targets(figures, compared))
     print_table(figures, compared, about, verdicts)
     if options.json:
@@ -273,8 +279,11 @@ def peer_python() -> str:
 # ---- measuring
 
 
-def measure(setting: Setting, names: Sequence[str]) -> dict[str, list[Run]]:
-    """Each contender's run in each round; in every other round they take turns the other way round."""
+def measure(setting: Setting, names: Sequence[str]) -> tuple[dict[str, list[Run]], Uncached | None]:
+    """Each contender's run in each round; in every other round they take turns the other way round.
+
+    And what our first run's programs cost when they are judged without a cache, if it wrote any.
+    """
     runs: dict[str, list[Run]] = {name: [] for name in names}
     steps = _ours(setting, 0, None)
     runs["ours"].append(steps)
@@ -290,7 +299,10 @@ def measure(setting: Setting, names: Sequence[str]) -> dict[str, list[Run]]:
                     runs[name].append(_ours(setting, turn, drawn))
                 case _:
                     runs[name].append(_peer(setting, turn, name, drawn))
-    return runs
+    say("programs without a cache")
+    problems = [problem for problem in benchmarks.load(setting.source).problems if problem.verifier == "code"]
+    programs = [(problem, text) for problem in problems for text in drawn.scores.get(problem.id, ())]
+    return runs, judge_uncached(programs, setting.config.sandbox) if programs else None
 
 
 @dataclass(frozen=True)
@@ -495,6 +507,8 @@ def targets(figures: Mapping[str, Figures], compared: Mapping[str, float]) -> It
     yield one("from the last token to the last verdict, of the step", "judge_to_step", 0.05)
     if "ours_instant" in figures and figures["ours"].step_s >= LONG_STEP:
         yield one("step to that with a verifier that answers at once", "step_s_to_ours_instant", 1.05)
+    if "uncached_program_cpu_ms" in compared:
+        yield one("CPU of a verdict on a program that is not cached, ms", "uncached_program_cpu_ms", 3.0)
     if "trl_vllm" in figures:
         yield one("tokens/s to TRL's with vLLM colocated", "tokens_per_s_to_trl_vllm", 2.0, is_least=True)
         yield one("memory to TRL's with vLLM colocated", "peak_mb_to_trl_vllm", 1.0)
