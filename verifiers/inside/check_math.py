@@ -12,10 +12,12 @@ from fractions import Fraction
 from typing import Any
 
 from math_algebra import same_latex
-from math_equal import NOWHERE, Decision, Rules, compare
+from math_decisions import NOWHERE, Decision, Rules
+from math_equal import compare
+from math_reading import read, readings, without_name
 from math_text import MAX_LENGTH, clean, is_negated, segments, squeezed, words
 from math_tree import TooLarge
-from math_values import Clock, Collection, Scalar, Value, Words, kind, read, readings, without_name
+from math_values import Clock, Collection, Scalar, Value, Words, kind
 
 
 @dataclass(frozen=True, slots=True)

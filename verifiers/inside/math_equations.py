@@ -7,9 +7,10 @@ from fractions import Fraction
 from typing import Any
 
 import mpmath
-from math_numbers import Undefined, evaluate, points
+from math_identities import points
+from math_numbers import evaluate
 from math_regions import NoRegion, fraction
-from math_tree import Apply, Bracket, Items, Name, Node, Number, Relation, children, names
+from math_tree import Apply, Bracket, Items, Name, Node, Number, Relation, Undefined, children, names
 from math_values import Statement
 
 mp = mpmath.mp

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import mpmath
-from math_numbers import Undefined, evaluate
-from math_tree import Apply, Bracket, Name, Node, Number, Quantity, names
-from math_values import Collection, Region, Scalar, Statement, Value, is_naming, names_of, value_of
+from math_names import is_naming, names_of
+from math_numbers import evaluate
+from math_reading import value_of
+from math_tree import Apply, Bracket, Name, Node, Number, Quantity, Undefined, names
+from math_values import Collection, Region, Scalar, Statement, Value
 
 mp = mpmath.mp
 DIGITS = 50

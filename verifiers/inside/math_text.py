@@ -45,6 +45,13 @@ def words(text: str) -> tuple[str, ...]:
     return kept or tuple(found)
 
 
+def unwrapped(text: str) -> str:
+    """A text without the commands that only say in which type it is set, its white space single."""
+    bare = _UPRIGHT.sub(r" \1 ", text)
+    bare = re.sub(r"\\[,;: ]|~|\\quad", " ", bare)
+    return re.sub(r"\s+", " ", bare).strip(" .,*")
+
+
 def segments(text: str) -> tuple[list[str], str]:
     """The formulas between math delimiters in a text that is not cleaned, and the text around them."""
     found = [next(filter(None, groups)) for groups in _SEGMENT.findall(text)]
@@ -183,6 +190,7 @@ _UNICODE = {
 }  # fmt: skip
 _SEGMENT = re.compile(r"\$\$(.+?)\$\$|\\\[(.+?)\\\]|\\\((.+?)\\\)|(?<!\\)\$([^$]+?)(?<!\\)\$", re.DOTALL)
 _WRAPPED = re.compile(r"\\(?:text|textbf|textit|textrm|textsc|mathrm|mathbf|mbox|textnormal)\s*\{([^{}]*)\}")
+_UPRIGHT = re.compile(r"\\(?:text|textbf|textit|textrm|mathrm|mathbf|mbox|textnormal|rm|bf)\s*\{([^{}]*)\}")
 _TRAILING = re.compile(r"(?:\\[,;:! ]|[\s.,;:]|\\(?=\s*$))+$")
 _SPACED_THOUSANDS = re.compile(
     r"(?<![\d._^])[1-9]\d{0,2}(?:(?:\s?\{\s?,\s?\}|(?:,\s{0,2})?\\[,!;: ]|~|'| (?!\d+/))\s{0,2}\d{3}(?!\d))+(?!\d)"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -15,6 +16,10 @@ class Unreadable(ValueError):
 
 class TooLarge(ValueError):
     """Beyond a bound, whatever it means; the message says which."""
+
+
+class Undefined(ArithmeticError):
+    """No value at this point: a division by zero, a root outside the domain, an operator that has no number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +109,15 @@ def children(node: Node) -> tuple[Node, ...]:
             return ()
 
 
+def descendants(node: Node) -> Iterator[Node]:
+    """The tree itself and all that is in it."""
+    stack = [node]
+    while stack:
+        here = stack.pop()
+        yield here
+        stack += children(here)
+
+
 def names(node: Node) -> frozenset[str]:
     """Every variable in a tree, constants and bound variables left out."""
     found: set[str] = set()
@@ -129,6 +143,10 @@ def uses(node: Node, *wanted: str) -> bool:
             return True
         stack += children(here)
     return False
+
+
+def has_pi(node: Node) -> bool:
+    return node == Name("pi") or any(map(has_pi, children(node)))
 
 
 CONSTANTS = frozenset({"pi", "e", "i", "infinity", "emptyset"})
