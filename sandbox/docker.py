@@ -14,7 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from sandbox.channel import BOOTSTRAP, INTERPRETER_FLAGS, MB, Boot, WorkerBox
-from sandbox.leftovers import owned_folder, owner_labels
+from sandbox.leftovers import LINE, LISTING, listed, owned_folder, owner_labels
 from sandbox.types import Limits, Preload, SandboxConfig, SandboxUnavailable
 
 WORKER_CAPABILITIES = ("SETUID", "SETGID", "CHOWN", "KILL", "DAC_OVERRIDE", "FOWNER", "SYS_NICE")
@@ -80,6 +80,14 @@ async def find_image(name: str) -> str:
         return await _docker("image", "inspect", "--format", "{{.Id}}", name)
     except SandboxUnavailable:
         raise SandboxUnavailable(f"no image {name} in the Docker engine; type: assay sandbox build") from None
+
+
+async def sweep_containers() -> None:
+    """Remove those that were made and never started, if their owner is dead: one that has started ends by itself."""
+    with contextlib.suppress(SandboxUnavailable, OSError):
+        made = listed(await _docker(*LISTING, "--filter", "status=created", *LINE, seconds=10))
+        if dead := [container.name for container in made if not container.is_live]:
+            await _docker("rm", *dead, seconds=10)
 
 
 def box_memory(limits: Limits) -> int:

@@ -6,19 +6,20 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from sandbox.bubblewrap import BubblewrapBox, find_tree
 from sandbox.cache import OutcomeCache
 from sandbox.channel import MB, WorkerBox
-from sandbox.docker import DockerBox, Engine, find_engine, find_image
+from sandbox.docker import DockerBox, Engine, find_engine, find_image, sweep_containers
 from sandbox.image import image_name, tree_digest
 from sandbox.languages import BUILD_MEMORY_MB, BUILD_SECONDS, needs_build
+from sandbox.leftovers import sweep
 from sandbox.process import ProcessBox
 from sandbox.together import Together
 from sandbox.types import (
@@ -134,6 +135,7 @@ class Pool:
             self.promises = {**box.promises, **missing}
             self._idle.append((slot, box))
             self._is_open = True
+            self._later(self._sweep())
 
     async def choose(self) -> None:
         """Choose the kind of box as `start` does, and bring none up: `description`, `reason` and `num_slots` say which.
@@ -188,7 +190,7 @@ class Pool:
             starting.cancel()
         idle, self._idle = self._idle, []
         for box in [*(box for _, box in idle), *self._busy]:
-            self._close_later(box)
+            self._later(box.close())
         while self._starting or self._closing:
             await asyncio.wait({*self._starting, *self._closing})
 
@@ -302,11 +304,17 @@ class Pool:
 
     def _destroy(self, slot: int, box: WorkerBox) -> None:
         self._free_slots.append(slot)
-        self._close_later(box)
+        self._later(box.close())
 
-    def _close_later(self, box: WorkerBox) -> None:
+    async def _sweep(self) -> None:
+        """Take away what processes left that were killed while a box of theirs was starting."""
+        await asyncio.to_thread(sweep)
+        if isinstance(self._place, Engine):
+            await sweep_containers()
+
+    def _later(self, tidying: Coroutine[Any, Any, None]) -> None:
         """In the background, so that nobody waits for it but our own `close`."""
-        task = asyncio.create_task(box.close())
+        task = asyncio.create_task(tidying)
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
 

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ from sandbox import (
     prune_leftovers,
 )
 from sandbox.docker import DockerBox
-from sandbox.leftovers import owner_labels
+from sandbox.leftovers import owned_folder, owner_labels
 from sandbox.pool import SlotsError
 
 SLOW = Program("import time\ntime.sleep(1.5)\nprint('done')")
@@ -301,7 +302,9 @@ def test_a_killed_client_leaves_neither_container_nor_process(kind: SandboxKind)
     client.kill()
     client.wait()
     assert wait_until(lambda: not mine & set(workers())), "processes are left"
-    groups = {name for name in ours if name.startswith("/sys/fs/cgroup")}  # nothing but prune can remove these
+    groups = {
+        name for name in ours if name.startswith("/sys/fs/cgroup")
+    }  # only prune, or who starts a box next, can remove these
     assert wait_until(lambda: not (ours - groups) & {leftover.name for leftover in list_leftovers()}), (ours, boxes)
     assert groups <= {leftover.name for leftover in prune_leftovers()}
     assert not ours & {leftover.name for leftover in list_leftovers()}
@@ -357,18 +360,18 @@ def test_a_pool_says_what_it_is(pool: Pool, kind: SandboxKind) -> None:
     assert kind in pool.reason
 
 
-def test_prune_removes_only_what_is_dead(tmp_path: Path) -> None:
-    dead = Path("/tmp/assay-1-999-dead")
-    dead.mkdir(exist_ok=True)
-    other = Path("/tmp/assay-box-something-else")
-    other.mkdir(exist_ok=True)
-    try:
-        removed = {leftover.name for leftover in prune_leftovers()}
-        assert str(dead) in removed
-        assert not dead.exists()
-        assert other.exists()
-    finally:
-        other.rmdir()
+def test_prune_removes_only_what_is_dead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # where nobody else sweeps
+    ours = owned_folder()
+    dead = ours.with_name("-".join([*ours.name.split("-")[:3], "1", "999", "dead"]))
+    dead.mkdir()
+    other = tmp_path / "assay-box-something-else"
+    other.mkdir()
+    removed = {leftover.name for leftover in prune_leftovers()}
+    assert str(dead) in removed
+    assert not dead.exists()
+    assert ours.exists()
+    assert other.exists()
 
 
 def test_prune_removes_a_dead_owners_container_and_no_other(docker: None) -> None:
