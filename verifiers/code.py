@@ -18,6 +18,7 @@ from verifiers.code_spec import CodeSpec, Test, check_prelude, check_sources, ch
 from verifiers.compare import output_difference, value_difference
 from verifiers.extract import Found, code_answer, final_part
 from verifiers.spec import read_spec
+from verifiers.syntax import NOT_PYTHON, parse
 from verifiers.trace import PASSED, Row, kept, shortened, shortened_json
 from verifiers.types import Status, Verdict
 
@@ -394,8 +395,8 @@ def _whole_source(prelude: str, program: str) -> str:
         return program
     lines = program.splitlines()
     first: list[str] = []
-    with contextlib.suppress(SyntaxError, ValueError, RecursionError, MemoryError):  # it may be no whole program
-        for node in ast.parse(program).body:
+    with contextlib.suppress(*NOT_PYTHON):  # it may be no whole program
+        for node in parse(program).body:
             if isinstance(node, ast.ImportFrom) and node.module == "__future__":
                 first.append(ast.unparse(node))
                 lines[node.lineno - 1 : node.end_lineno] = [""] * ((node.end_lineno or node.lineno) - node.lineno + 1)

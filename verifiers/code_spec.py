@@ -13,6 +13,7 @@ from sandbox import Build, Call, Ending, Limits, Outcome, Program
 from verifiers.base import Boxes
 from verifiers.compare import Comparison
 from verifiers.spec import Spec
+from verifiers.syntax import NOT_PYTHON, parse
 from verifiers.types import SpecError
 
 Kind = Literal["stdio", "function", "assert", "checker", "pytest"]
@@ -141,8 +142,8 @@ async def check_prelude(spec: CodeSpec, boxes: Boxes) -> None:
 
 def _read(field: str, text: str) -> ast.Module:
     try:
-        return ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        return parse(text)
+    except NOT_PYTHON as error:
         where = f" at line {error.lineno}" if isinstance(error, SyntaxError) else ""
         words = error.msg if isinstance(error, SyntaxError) else str(error) or type(error).__name__
         raise SpecError(f"{field}: is not Python: {words}{where}") from error
@@ -154,8 +155,8 @@ def _whole_prelude(prelude: str) -> str:
     indent = last[: len(last) - len(last.lstrip())]
     for ending in ("", f"\n{indent} pass", f"\n{indent}def completed(): pass"):
         try:
-            ast.parse(prelude + ending)
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            parse(prelude + ending)
+        except NOT_PYTHON:
             continue
         return prelude + ending
     _read("prelude", prelude)

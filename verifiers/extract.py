@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from verifiers.fences import Block
 from verifiers.fences import blocks as blocks_of
+from verifiers.syntax import NOT_PYTHON, parse
 
 MAX_PARSED_PROGRAM = 100_000
 """Characters; an unfenced completion longer than this is not tried as a program."""
@@ -294,8 +295,8 @@ def _parsed(text: str) -> ast.Module | None:
     if len(text) > MAX_PARSED_PROGRAM:
         return None
     try:
-        return ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return parse(text)
+    except NOT_PYTHON:
         return None
 
 
@@ -303,7 +304,7 @@ def _ends_in_a_string(text: str) -> bool:
     if len(text) > MAX_PARSED_PROGRAM or not ('"""' in text or "'''" in text):
         return False
     try:
-        ast.parse(text)
+        parse(text)
     except SyntaxError as error:
         return error.msg.startswith("unterminated triple-quoted")
     except (ValueError, RecursionError, MemoryError):
