@@ -5,6 +5,7 @@ S sequences, T packed tokens, N heads, D head size.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +26,10 @@ STRICTLY_PACKED = "strictly_packed"
 
 MAX_PADDING = 0.125
 """Share of padding, inside attention alone, up to which sequences go through it together where there is no kernel."""
+
+
+GROUPED: dict[str, Any] = {"enable_gqa": True} if "enable_gqa" in inspect.signature(varlen_attn).parameters else {}
+"""For fewer heads of keys and values than of queries, which torch 2.11's kernel takes as they come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +123,7 @@ def packed_attention(
     if query.is_cuda and query.dtype in (torch.bfloat16, torch.float16):
         seqlens = packing.cu_seqlens, packing.cu_seqlens, packing.max_length, packing.max_length
         window = (-1 if sliding_window is None else sliding_window - 1, 0)
-        is_grouped = query.shape[1] != key.shape[1]
-        made = varlen_attn(query, key, value, *seqlens, scale=scaling, window_size=window, enable_gqa=is_grouped)
+        made = varlen_attn(query, key, value, *seqlens, scale=scaling, window_size=window, **GROUPED)
         assert isinstance(made, Tensor), "varlen_attn gave more than was asked for"
         return made.unsqueeze(0), None
     parts = []

@@ -371,6 +371,7 @@ def prepare_process() -> None:
         "VLLM_NO_USAGE_STATS": "1",
         "TOKENIZERS_PARALLELISM": "false",
         "TORCH_CPP_LOG_LEVEL": "ERROR",
+        "TRITON_F32_DEFAULT": "ieee",  # or vLLM's attention on a GPU multiplies in 10 bits, the trainer's in float32
         "HF_HUB_DISABLE_PROGRESS_BARS": "1",
     }.items():
         os.environ.setdefault(name, value)

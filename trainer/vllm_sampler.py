@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy
 import torch
 import vllm
 from transformers import AutoConfig
@@ -108,6 +109,7 @@ class VllmSampler:
     def sample(self, prompts: Sequence[Sequence[int]], draw: Draw) -> Iterator[tuple[int, Completion]]:
         started, version = time.monotonic(), self._version
         torch.manual_seed(draw.seed)
+        numpy.random.seed(draw.seed % 2**32)  # from which the GPU build seeds each request that has no seed
         params = SamplingParams(
             temperature=draw.temperature,
             top_p=draw.top_p,
@@ -153,6 +155,7 @@ class VllmSampler:
 
     def load(self, policy: Policy) -> str:
         if self._sleeps and self._engine.is_sleeping():
+            torch.cuda.empty_cache()  # of what the policy's update gave back, torch gives vLLM nothing by itself
             self._engine.wake_up()
         with self._lock:  # between two steps of the engine
             if self._place is not None:
