@@ -97,10 +97,14 @@ class CheckpointWriter:
         if written is not None:
             written.result()
 
-    def close(self) -> None:
-        """Wait, and end the thread; twice is harmless. Raises `WriteFailed` as `wait` does."""
-        self._thread.shutdown()
-        self.wait()
+    def close(self, *, wait: bool = True) -> None:
+        """Wait, and end the thread; twice is harmless. Raises `WriteFailed` as `wait` does.
+
+        Without `wait` what is being written may never be whole: the thread goes on for as long as the process does.
+        """
+        self._thread.shutdown(wait=wait)
+        if wait:
+            self.wait()
 
     def _prune(self) -> None:
         for folder in surplus(_saved(self._folder), self._keep):
@@ -248,7 +252,10 @@ def _row(group: Group) -> dict[str, Any]:
     return {
         "problem": json.dumps(asdict(group.problem)),
         "verdicts": [json.dumps(asdict(verdict)) for verdict in group.verdicts],
-        "completions": [asdict(completion) for completion in group.completions],
+        "completions": [
+            {name: getattr(completion, name) for name in Completion.__slots__}  # `asdict` would copy each token
+            for completion in group.completions
+        ],
     }
 
 

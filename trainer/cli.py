@@ -443,8 +443,11 @@ def _one_line_errors() -> Iterator[None]:
         _exit(MACHINE_LACKS, str(error))
     except Failure as error:
         _exit(error.code, str(error))
-    except KeyboardInterrupt:
-        _exit(130, "interrupted; the same command goes on from the last checkpoint")
+    except KeyboardInterrupt as error:
+        [number] = error.args or [signal.SIGINT]
+        print("assay: interrupted; the same command goes on from the last checkpoint", file=sys.stderr, flush=True)
+        sys.stdout.flush()
+        os._exit(128 + number)  # Python would wait for threads: for a checkpoint half written, a batch half sampled
 
 
 def _exit(code: int, line: str) -> None:
@@ -453,7 +456,7 @@ def _exit(code: int, line: str) -> None:
 
 
 def _end(number: int, frame: FrameType | None) -> None:
-    raise SystemExit(128 + number)
+    raise KeyboardInterrupt(number)
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:

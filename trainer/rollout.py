@@ -6,7 +6,7 @@ import hashlib
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -47,6 +47,10 @@ class Rollout:
         return [*self.groups, *self.dropped]
 
 
+SECONDS_BETWEEN_LOOKS = 0.5
+"""At whether the run is over, while nothing but verdicts is waited for."""
+
+
 class Abandoned(RuntimeError):
     """The run is over: nobody waits for this rollout any more."""
 
@@ -62,7 +66,7 @@ def roll_out(
 ) -> Rollout:
     """Sample `draw.count` completions for each problem and judge them; `prompts` are the problems' tokens.
 
-    Raises `Abandoned` when `is_over` says so between two completions.
+    Raises `Abandoned` when `is_over` says so between two completions, or while the last are judged.
     """
     started = time.monotonic()
     answers: dict[int, tuple[Completion, Future[Verdict]]] = {}
@@ -71,6 +75,9 @@ def roll_out(
             raise Abandoned
         answers[place] = completion, judge.submit(problems[place // draw.count], completion.text)
     sampled = time.monotonic()
+    while wait([verdict for _, verdict in answers.values()], timeout=SECONDS_BETWEEN_LOOKS).not_done:
+        if is_over():
+            raise Abandoned
     groups = []
     for index, problem in enumerate(problems):
         pairs = [answers[place] for place in range(index * draw.count, (index + 1) * draw.count)]

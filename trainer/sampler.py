@@ -57,7 +57,11 @@ class Sampler(Protocol):
         """Until `load`, nothing will be asked of it: it may give back memory that the policy learns in."""
 
     def close(self) -> None:
-        """Give back what it holds; twice is harmless."""
+        """Give back what it holds; twice is harmless. A thread that is sampling gets `SamplerClosed`, and soon."""
+
+
+class SamplerClosed(RuntimeError):
+    """The sampler was closed while a thread still sampled: nobody waits for that any more."""
 
 
 class PlainSampler:

@@ -50,14 +50,26 @@ class Session:
         self.config, self.run, self._judge, self._make_sampler = config, run, judge, make_sampler
         self._held_out = benchmarks.load(config.eval.data) if config.eval else None
         self._sampler: Sampler | None = None
-        self._open = ExitStack()
-        self._writer = CheckpointWriter(run.checkpoints, config.checkpoints, run.event)
-        self._interrupt = self._open.enter_context(Interrupt())
         self._parts: dict[str, Callable[[], Any]] = {}
         self._resumed: dict[str, Any] = {}
         self._pending: Sequence[Group] = ()
         self._stream: Stream | None = None
         self._reference: Policy | None = None
+        with ExitStack() as opened:  # closed again here and now if the rest fails
+            self._interrupt = opened.enter_context(Interrupt())
+            self._writer = CheckpointWriter(run.checkpoints, config.checkpoints, run.event)
+            opened.push(self._close_writer)
+            self.policy = self._begin_or_resume()
+            during = config.eval.during_problems if config.eval else 0
+            watched = min(during, len(self._held_out.problems)) if self._held_out else 0
+            self._health = Health(config.health, held_out=watched)
+            if (state := self.carry("health", lambda: self._health.state())) is not None:
+                self._health = Health.from_state(config.health, state, held_out=watched)
+            self._open = opened.pop_all()
+
+    def _begin_or_resume(self) -> Policy:
+        """The policy of the checkpoint that is furthest on, or a new one, ready to be learned with."""
+        config, run = self.config, self.run
         found = checkpoint.latest(run.checkpoints)
         if found is None:
             self.progress = Progress(stages=0, step=0)
@@ -77,11 +89,7 @@ class Session:
         if self.policy.adapter and (self.folder / "adapter").exists():
             self.policy.adapter.read(self.folder / "adapter")
         run.forget_after(self.progress.step)
-        during = config.eval.during_problems if config.eval else 0
-        watched = min(during, len(self._held_out.problems)) if self._held_out else 0
-        self._health = Health(config.health, held_out=watched)
-        if (state := self.carry("health", lambda: self._health.state())) is not None:
-            self._health = Health.from_state(config.health, state, held_out=watched)
+        return self.policy
 
     def __enter__(self) -> Session:
         return self
@@ -89,14 +97,19 @@ class Session:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._open.__exit__(kind, error, trace)
+
+    def _close_writer(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Once the last checkpoint is whole; or, if a person has asked twice for the end, with what there is of it left
+        aside."""
         try:
-            self._writer.close()
+            self._writer.close(wait=not isinstance(error, KeyboardInterrupt))
         except WriteFailed as failed:
             if error is None:
                 raise
             report.say(str(failed))  # what ended the run is told by its own error
-        finally:
-            self._open.close()
 
     def carry(self, name: str, state: Callable[[], Any]) -> Any | None:
         """From here on every checkpoint has `state()`, a JSON value, under this name.
@@ -143,11 +156,12 @@ class Session:
         return learner
 
     def resume(self, stream: Stream) -> Stream:
-        """Give the stream what the checkpoint has for it, and end it with the session."""
+        """Give the stream what the checkpoint has for it, and end it with the session, after what it samples."""
         if (state := self._resumed.get("stream")) is not None:
             stream.restore(state, self._pending, self.progress.step)
         self._stream = stream
         self._open.callback(stream.close)
+        self._open.callback(self.sampler.close)  # the first to go: its thread would sample a batch to the end
         return stream
 
     @property

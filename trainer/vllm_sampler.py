@@ -27,7 +27,7 @@ from trainer.adapter import stored_weights
 from trainer.checksum import Checksum, checksum
 from trainer.memory import cpu_cache
 from trainer.policy import Policy
-from trainer.sampler import Draw, completion
+from trainer.sampler import Draw, SamplerClosed, completion
 from trainer.settings import ConfigError
 from trainer.text import Codec
 from trainer.types import Completion
@@ -166,9 +166,10 @@ class VllmSampler:
         return arrived
 
     def close(self) -> None:
-        engine, self._engine = self._engine, None
-        if engine is not None:
-            engine.engine_core.shutdown()
+        with self._lock:  # between two steps of the engine
+            engine, self._engine = self._engine, None
+            if engine is not None:
+                engine.engine_core.shutdown()
         if self._place is not None:
             self._place.cleanup()
 
@@ -193,8 +194,15 @@ class VllmSampler:
         with self._lock:
             self._requests += 1
             name = str(self._requests)
-            self._engine.add_request(name, {"prompt_token_ids": list(prompt)}, params, lora_request=self._adapter)
+            self._running.add_request(name, {"prompt_token_ids": list(prompt)}, params, lora_request=self._adapter)
         return name
+
+    @property
+    def _running(self) -> LLMEngine:
+        """To be asked for under the lock. Raises `SamplerClosed`."""
+        if self._engine is None:
+            raise SamplerClosed("closed while it was sampling")
+        return self._engine
 
     def _outputs(self, names: Collection[str]) -> Iterator[Any]:
         """Those of these requests, as they finish; a step of the engine may finish somebody else's too."""
@@ -204,14 +212,14 @@ class VllmSampler:
                 with self._lock:
                     if not waiting & self._finished.keys():
                         self._finished |= {
-                            output.request_id: output for output in self._engine.step() if output.finished
+                            output.request_id: output for output in self._running.step() if output.finished
                         }
                     mine = [self._finished.pop(name) for name in list(self._finished) if name in waiting]
                 waiting -= {output.request_id for output in mine}
                 yield from mine
         finally:  # a consumer that stops early leaves no request behind
-            if waiting and self._engine is not None:
-                with self._lock:
+            with self._lock:
+                if waiting and self._engine is not None:
                     self._engine.abort_request([name for name in waiting if name not in self._finished])
                     self._finished = {name: made for name, made in self._finished.items() if name not in waiting}
 

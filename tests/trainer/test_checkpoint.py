@@ -260,16 +260,18 @@ def test_what_cannot_be_written_is_named_and_the_checkpoint_before_it_stays(tmp_
 
 
 class FillsTheDisk:
-    """Judges like `LengthJudge` until no file larger than a few bytes can be written any more."""
+    """Judges like `LengthJudge` until no file larger than a few bytes can be written, once a checkpoint is whole."""
 
     sandbox_description = "none"
 
-    def __init__(self, calls: int, size: int) -> None:
-        self._left, self._size = calls, size
+    def __init__(self, calls: int, size: int, whole: Path) -> None:
+        self._left, self._size, self._whole = calls, size, whole
 
     def submit(self, problem: Problem, completion: str) -> Future[Verdict]:
         self._left -= 1
         if self._left == 0:
+            while not self._whole.exists():  # it is written while the next step is sampled
+                time.sleep(0.01)
             resource.setrlimit(resource.RLIMIT_FSIZE, (self._size, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
         return tiny.LengthJudge().submit(problem, completion)
 
@@ -292,7 +294,7 @@ def test_a_run_whose_disk_is_full_ends_and_goes_on_once_there_is_room(tmp_path: 
     config = tiny.config(tmp_path)
     run(config, tmp_path / "whole")
     with no_file_over(2**40), pytest.raises(WriteFailed, match=rf"{named}.*: cannot be written: .* room"):
-        run(config, tmp_path / "full", FillsTheDisk(33, size))
+        run(config, tmp_path / "full", FillsTheDisk(33, size, tmp_path / "full/tiny/checkpoints/000001"))
     found = checkpoint.latest(tmp_path / "full/tiny/checkpoints")
     assert found is not None
     assert found[1].step == 1

@@ -1,15 +1,22 @@
-"""Ctrl-C on a real process: once to finish the step, twice to end."""
+"""Ctrl-C on a real process: once to finish the step, twice to end; not even what is sampled ahead is waited for."""
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import tiny
+from safetensors.torch import load_file
+
+from trainer.checkpoint import latest
+from trainer.record import read_lines
 
 ROOT = Path(__file__).parents[2]
 OBEDIENT = """
@@ -79,3 +86,76 @@ def test_afterwards_signals_do_what_they_did_before() -> None:
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=30)
     assert process.returncode == -signal.SIGTERM
+
+
+AHEAD = """
+steps = 50
+problems = 16
+[model.fresh]
+vocabulary = 320
+hidden = 64
+layers = 1
+heads = 2
+key_value_heads = 1
+intermediate = 64
+context = 512
+[data]
+name = "jsonl"
+path = "train.jsonl"
+[[sft]]
+name = "base"
+steps = 1
+batch = 4
+data = { name = "jsonl", path = "train.jsonl" }
+[sampling]
+group = 64
+max_new_tokens = 400
+max_staleness = 1
+[checkpoints]
+every = 1
+[sandbox]
+kind = "process"
+"""
+"""A step is sampled for seconds, and learned from in none: what is sampled is never right."""
+
+
+@contextmanager
+def training(folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """The command at work on a run, of which a step is done and the next is sampled."""
+    (folder / "ahead.toml").write_text(AHEAD)
+    tiny.write_problems(folder / "train.jsonl", 20)
+    command = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); import assay; "
+    command += "sys.exit(assay.main(['train', 'ahead.toml']))"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"}
+    with (
+        (folder / "output").open("w") as output,
+        subprocess.Popen([sys.executable, "-c", command], cwd=folder, env=environment, stdout=output,
+                         stderr=subprocess.PIPE, text=True) as process,
+    ):  # fmt: skip
+        try:
+            while not (folder / "runs/ahead/checkpoints/000001").exists():
+                assert process.poll() is None, process.communicate()[1]
+                time.sleep(0.05)
+            yield process
+        finally:
+            process.kill()
+
+
+def test_the_second_signal_waits_for_no_batch_that_is_sampled_ahead(tmp_path: Path) -> None:
+    with training(tmp_path) as process:
+        process.send_signal(signal.SIGTERM)
+        assert process.stderr is not None
+        while "once more: end at once" not in (line := process.stderr.readline()):
+            assert line
+        process.send_signal(signal.SIGTERM)
+        sent = time.monotonic()
+        errors = process.communicate()[1]
+        seconds = time.monotonic() - sent
+    assert process.returncode == 128 + signal.SIGTERM
+    assert errors.strip().endswith("assay: interrupted; the same command goes on from the last checkpoint"), errors
+    assert "Traceback" not in errors
+    run = tmp_path / "runs/ahead"
+    assert seconds < read_lines(run / "metrics.jsonl")[0]["time/sample"] / 2
+    found = latest(run / "checkpoints")
+    assert found is not None and found[1].step == 1
+    assert load_file(found[0] / "model.safetensors"), "the last checkpoint is whole"

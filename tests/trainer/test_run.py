@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+import threading
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
@@ -154,6 +155,21 @@ def test_ctrl_c_before_the_first_step_does_not_wait_for_it(tmp_path: Path, has_s
     run(config, tmp_path / "asked")
     run(config, tmp_path / "whole")
     assert rollouts(tmp_path / "asked/tiny") == rollouts(tmp_path / "whole/tiny")
+
+
+@pytest.mark.parametrize("broken", [{"path": "nowhere"}, {"path": "model", "lora": {"targets": ["q_porj"]}}])
+def test_a_run_that_cannot_begin_leaves_signals_and_threads_as_they_were(
+    broken: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second is found out when the first checkpoint has been written already."""
+    monkeypatch.chdir(tmp_path)
+    tiny.policy().save(tmp_path / "model")
+    numbers = signal.SIGINT, signal.SIGTERM
+    before = [signal.getsignal(number) for number in numbers]
+    with pytest.raises(ConfigError, match=r"nowhere|q_porj"):
+        run(tiny.config(tmp_path, model=broken, sft=[]), tmp_path / "runs")
+    assert [signal.getsignal(number) for number in numbers] == before
+    assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("checkpoint")]
 
 
 def test_an_unfinished_run_with_other_settings_is_refused(tmp_path: Path) -> None:

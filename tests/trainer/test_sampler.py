@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ import torch
 from trainer.canary import Canary, WeightMismatch
 from trainer.out_of_memory import MicroBatches
 from trainer.policy import Policy
-from trainer.sampler import Draw, PlainSampler, Sampler
+from trainer.sampler import Draw, PlainSampler, Sampler, SamplerClosed
 from trainer.settings import ConfigError
 from trainer.types import Completion
 from trainer.vllm_sampler import VllmSampler
@@ -34,21 +36,14 @@ def policy() -> Policy:
 
 @pytest.fixture(scope="module")
 def vllm_sampler(policy: Policy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[VllmSampler]:
-    folder: Path = tmp_path_factory.mktemp("model")
-    policy.save(folder)
-    sampler = VllmSampler(
-        folder,
-        policy.codec,
-        dtype="float32",
-        context=256,
-        max_sequences=32,
-        longest=256,
-        gpu_memory=0.2,
-        cpu_cache_gib=1,
-        seed=0,
-    )
+    sampler = opened(policy, tmp_path_factory.mktemp("model"))
     yield sampler
     sampler.close()
+
+
+def opened(policy: Policy, folder: Path) -> VllmSampler:
+    policy.save(folder)
+    return VllmSampler(folder, policy.codec, **OPTIONS)
 
 
 @pytest.fixture(params=["plain", "vllm"])
@@ -177,3 +172,15 @@ def test_a_consumer_that_stops_early_leaves_no_request_behind(vllm_sampler: Vllm
     next(stream)
     stream.close()  # type: ignore[attr-defined]
     assert len(drawn(vllm_sampler, Draw(count=2, max_new_tokens=4, temperature=1.0, seed=5))) == 6
+
+
+def test_closing_ends_what_another_thread_samples(policy: Policy, tmp_path: Path) -> None:
+    sampler, draw = opened(policy, tmp_path), Draw(count=10, max_new_tokens=200, temperature=1.0, seed=1)
+    with ThreadPoolExecutor(1) as thread:
+        sampled = thread.submit(lambda: list(sampler.sample(PROMPTS, draw)))
+        while not sampler._engine.has_unfinished_requests():
+            time.sleep(0.001)
+        sampler.close()
+        with pytest.raises(SamplerClosed):
+            sampled.result()
+    sampler.close()

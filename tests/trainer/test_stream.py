@@ -22,6 +22,7 @@ from trainer.checksum import checksum
 from trainer.config import RunConfig
 from trainer.policy import Policy
 from trainer.record import read_lines
+from trainer.rollout import Abandoned, roll_out
 from trainer.sampler import Draw, PlainSampler
 from trainer.session import RunStopped
 from trainer.types import Completion
@@ -225,3 +226,18 @@ def test_a_wrong_temperature_stops_the_run_before_it_learns(tmp_path: Path) -> N
 def test_the_plain_sampler_cannot_look_ahead(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="cannot look ahead"):
         tiny.config(tmp_path, sampling={"sampler": "plain", "max_staleness": 1})
+
+
+class Silent(tiny.LengthJudge):
+    """Never comes to a verdict."""
+
+    def submit(self, problem: Problem, completion: str) -> Future[Verdict]:
+        return Future()
+
+
+def test_a_run_that_is_over_waits_for_no_verdict() -> None:
+    over, policy = threading.Event(), tiny.policy()
+    threading.Timer(0.1, over.set).start()
+    with pytest.raises(Abandoned):
+        roll_out([Problem("a", "", "math", {})], [[5, 6]], PlainSampler(policy), Silent(), Draw(2, 4, 1.0, 0),
+                 is_over=over.is_set)  # fmt: skip
