@@ -16,19 +16,9 @@ import pytest
 
 from benchmarks.speed import instant
 from benchmarks.speed.host import seconds_of, tree
-from benchmarks.speed.step import (
-    Counted,
-    Effort,
-    Run,
-    Setting,
-    counted,
-    figures_of,
-    main,
-    ratios,
-    targets,
-    toml,
-    training,
-)
+from benchmarks.speed.step import main
+from benchmarks.speed.step_figures import Counted, Effort, Run, counted, figures_of, ratios, targets
+from benchmarks.speed.step_runs import Setting, toml, training
 from benchmarks.speed.watch import Look, Watched, cpu_at, watch
 from benchmarks.speed.work import Step
 from trainer.config import RunConfig, read_config
@@ -61,7 +51,7 @@ def test_cpu_is_read_on_the_line_between_two_looks() -> None:
 
 
 def test_a_step_lasts_from_the_end_of_the_one_before_and_the_warm_up_is_left_out(tmp_path: Path) -> None:
-    found = counted(steps([11.0, 12.0, 15.0]), Watched(0, LOOKS), setting(tmp_path))
+    found = counted(steps([11.0, 12.0, 15.0]), Watched(0, LOOKS), Effort(1, 1, 2), 8)
     assert [step.seconds for step in found.steps] == [1.0, 3.0]
     assert found.cpu_s == pytest.approx((cpu_at(LOOKS, 15.0) - cpu_at(LOOKS, 11.0)) / 2)
     assert found.peak_mb == 300.0
@@ -69,9 +59,9 @@ def test_a_step_lasts_from_the_end_of_the_one_before_and_the_warm_up_is_left_out
 
 def test_other_work_is_not_measured(tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match="a step of 7 completions where 8 are the work"):
-        counted(steps([11.0, 12.0, 15.0], completions=7), Watched(0, LOOKS), setting(tmp_path))
+        counted(steps([11.0, 12.0, 15.0], completions=7), Watched(0, LOOKS), Effort(1, 1, 2), 8)
     with pytest.raises(SystemExit, match="2 steps where 3 are the work"):
-        counted(steps([11.0, 12.0]), Watched(0, LOOKS), setting(tmp_path))
+        counted(steps([11.0, 12.0]), Watched(0, LOOKS), Effort(1, 1, 2), 8)
 
 
 def test_figures_are_medians_and_what_no_phase_explains_is_the_rest() -> None:
