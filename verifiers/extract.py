@@ -159,7 +159,7 @@ _ANSWER_ELEMENT = re.compile(r"<answer>((?:(?!<answer>).)*?)</answer>", re.DOTAL
 _MARKER = re.compile(
     r"(?:answers?|réponse|(?:correct|right|best) (?:option|choice))\s*(?:\w{1,20}\s){0,6}?"
     r"(?:is|are|est|would be|=)\b\s*:?"
-    r"|\banswer\s*\**\s*:|^[ \t]*A:|####|答案(?:是|为|：|:)",
+    r"|\banswer\s*\**\s*:|\bfinal answer\s*\**[ \t]*(?=\n)|^[ \t]*A:|####|答案(?:是|为|：|:)",
     re.IGNORECASE | re.M,
 )
 _FENCED = re.compile(r"\s*(?:```|~~~)\w")
@@ -174,10 +174,12 @@ _HEAD = re.compile(
 _FOOT = re.compile(r"(?:[;})]|\*/|//[^\n]*)\s*$")
 """How programs in C++ and JavaScript begin and end."""
 _NUMBER = re.compile(
-    r"(?<![\w.])[-+−]?(?:\d{1,3}(?:[ ,]\d{3})+(?!\d)|\d+)?(?:[.,]?\d+)?(?:\s*/\s*\d+)?(?:[eE][-+]?\d+)?\s*(?:\\?%)?"
+    r"(?<![\w.])[-+−]?(?:\d{1,9}[ ](?=\d{1,9}/\d))?(?:\d{1,3}(?:[ ,]\d{3})+(?!\d)|\d+)?"
+    r"(?:[.,]?\d+)?(?:\s*/\s*\d+)?(?:[eE][-+]?\d+)?\s*(?:\\?%)?"
 )
 _SEGMENT = re.compile(
-    r"\$\$(.{1,2000}?)\$\$|\\\[(.{1,2000}?)\\\]|\\\((.{1,2000}?)\\\)|(?<![\\\d])\$([^$\n]{1,400}?)(?<!\\)\$", re.DOTALL
+    r"\$\$(.{1,2000}?)\$\$|\\\[(.{1,2000}?)\\\]|\\\((.{1,2000}?)\\\)|(?<![\\\d])\$((?:\\.|[^$\n\\]){1,400})\$",
+    re.DOTALL,
 )
 _MAX_GROUPED = 64
 
@@ -217,7 +219,9 @@ def _after_marker(text: str) -> Found | None:
         return Found(clause.rstrip(".,;"), "marker", span=span)
     if segment and len(clause) <= segment.end() + 12 and not _OFFERS.search(clause):
         return Found(next(group for group in segment.groups() if group is not None).strip(), "marker", span=span)
-    if len(re.findall(r"[^\W\d_]{2,}", clause)) > 2 and not _OFFERS.search(clause):
+    if segment and _REMARK.fullmatch(clause, segment.end()) and not _OFFERS.search(clause):
+        return Found(next(group for group in segment.groups() if group is not None).strip(), "marker", span=span)
+    if len(re.findall(r"[^\W\d_]{2,}", _COMMAND.sub(" ", clause))) > 2 and not _OFFERS.search(clause):
         found = _last_expression(clause)
         return replace(found, method="marker", span=span) if found else Found(clause.rstrip(".,;"), "marker", span=span)
     return Found(clause.rstrip(".,;"), "marker", span=span) if clause.rstrip(".,;") else None
@@ -239,7 +243,7 @@ def _last_expression(text: str, alternatives: int = 4) -> Found | None:
 
 
 def _last_alone(text: str) -> Found | None:
-    segments = [match for match in _SEGMENT.finditer(text) if re.search(r"[\d\\=<>]", match[0])]
+    segments = [match for match in _SEGMENT.finditer(text) if _says_something(match, text)]
     numbers = [match for match in _NUMBER.finditer(text) if re.search(r"\d", match[0]) and "__" not in text]
     segment, number = segments[-1] if segments else None, numbers[-1] if numbers else None
     if segment and (number is None or segment.end() >= number.end()):
@@ -252,6 +256,14 @@ def _last_alone(text: str) -> Found | None:
     return Found(number[0].strip(), "last number", span=number.span()) if number else None
 
 
+def _says_something(segment: re.Match[str], text: str) -> bool:
+    """Whether a formula is more than a name: it has a number or a relation in it, or ends the text as what is found."""
+    if re.search(r"[\d\\=<>]", segment[0]):
+        return True
+    is_last = len(text) - segment.end() <= 8 and re.fullmatch(r"[\s.*]*", text[segment.end() :])
+    return bool(is_last and _FINDS.search(text[max(0, segment.start() - 40) : segment.start()]))
+
+
 _BARE_BOX = re.compile(r"\\(?:boxed|fbox)\s*([^\s{}$\\,;]{1,64}?)(?=[\s$,;]|\.?(?:\s|$)|\\[\])])")
 _TURN = re.compile(
     r"[.!?]\s|\n\s*\n|\b(?:no|not|then|wait|but|so|is|hence|thus|mean|actually|rather|instead|correct\w*|sorry|oops|therefore)\b",
@@ -259,8 +271,16 @@ _TURN = re.compile(
 )
 """Words after which another box is another thought, not another part of the answer."""
 _CLAUSE_END = re.compile(
-    r"\n|[.!?](?:\s|$)|,?\s+(?:not|rather than|instead of)\s|,?\s\(?(?:because|since|as|which)\s|(?:,\s)?I hope"
+    r"\n|(?<!\\)[.?](?:\s|$)(?![^{}\n]{0,40}\})|(?<!\\)!(?=\s|$)(?!\s*[-+*/=^\\])|,?\s+(?:not|rather than|instead of)\s"
+    r"|,?\s\(?(?:because|since|as|which)\s|(?:,\s)?I hope"
 )
+_REMARK = re.compile(r"\s*\([^()$\d\\]*\)[\s.*]*")
+"""Prose in brackets behind a formula."""
+_FINDS = re.compile(
+    r"(?:\b(?:is|are|be|get|gets|obtain|obtains|gives?|yields?|equals?|have|becomes|to|found|as)|:|\*\*|^|\n)\s*$"
+)
+_COMMAND = re.compile(r"\\(?:begin|end|text|textbf|mathrm|mbox)\s*\{[^{}]*\}|\\[a-zA-Z]+")
+"""What is set by LaTeX, which is no prose."""
 _GOES_ON = re.compile(r"[\d$^_=+*/|!%]|\\[(\[]|(?<!\w)[a-zA-Z](?!\w)")
 """Mathematics behind a formula: another formula, or what makes it another one."""
 _OFFERS = re.compile(r"\b(?:or|and|not)\b")

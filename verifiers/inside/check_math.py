@@ -16,6 +16,7 @@ from math_decisions import NOWHERE, Decision, Rules
 from math_equal import compare
 from math_reading import read, readings, without_name
 from math_text import MAX_LENGTH, clean, is_negated, segments, squeezed, words
+from math_tokens import is_formula
 from math_tree import TooLarge
 from math_values import Clock, Collection, Scalar, Value, Words, kind
 
@@ -70,6 +71,11 @@ def judge(gold: Reading, offered: Sequence[str], rules: Rules) -> tuple[Decision
     """One gold against what was offered as one answer, perhaps in several boxes."""
     whole = understand(", ".join(offered))
     decision = decide(gold, whole, rules)
+    if not decision.is_equal and isinstance(gold.value, Collection) and _THOUSANDS.fullmatch(offered[0].strip()):
+        # A gold that is several numbers makes 81,256 several numbers, too.
+        several = understand(offered[0].replace(",", ", "))
+        again = decide(gold, several, rules)
+        return (again, several) if again.is_equal else (decision, whole)
     if decision.is_equal or len(offered) < 2:
         return decision, whole
     # The same value in several boxes is one answer.
@@ -129,7 +135,7 @@ def understand(raw: str) -> Reading:
         joined = _read(clean(", ".join(inside)) + unit)
         if joined.value is not None:
             return joined
-    if (wrapped := _WRAPPED.fullmatch(raw.strip())) and re.search(r"\d", wrapped[1]):
+    if (wrapped := _WRAPPED.fullmatch(raw.strip())) and (re.search(r"\d", wrapped[1]) or is_formula(wrapped[1])):
         inner = _read(clean(wrapped[1]))
         if inner.value is not None and not isinstance(inner.value, Words):
             return inner
@@ -217,7 +223,8 @@ _OWN_MATHEMATICS = re.compile(r"[\d\\^_=<>+*/|!~&#-]|\b[b-z]\b")
 _SECOND_THOUGHTS = re.compile(
     r"\b(?:maybe|perhaps|possibly|probably|alternatively|either|unless|otherwise|unsure|guess|could|might|may)\b", re.I
 )
-_WRAPPED = re.compile(r"\\(?:text|textbf|textit|textrm|mathrm|mbox)\s*\{([^{}]*)\}")
+_THOUSANDS = re.compile(r"[$\s]*\d{1,3}(?:,\d{3})+[$\s]*")
+_WRAPPED = re.compile(r"\\(?:text|textbf|textit|textrm|mathrm|mbox)\s*\{((?:[^{}]|\{[^{}]*\})*)\}")
 _SAID = re.compile(
     r"(?i)(?:answer is|réponse est|result is|solution is|est|is)\s*:?\s+(?P<answer>[^.]{1,300}?)"
     r"(?:,?\s(?:non|not|and not)\s[^.]*)?\.?\s*$"

@@ -7,14 +7,14 @@ from math_chains import broken_chain
 from math_choices import compare_choices
 from math_clocks import compare_clocks
 from math_collections import alone, compare_collections, without_domain
-from math_decisions import Decision, Rules
+from math_decisions import Decision, Rules, each
 from math_fractions import is_reduced
 from math_matrices import compare_tables
 from math_measures import compare_scalars
 from math_rationals import exact
-from math_reading import without_name
+from math_reading import value_of, without_name
 from math_statements import compare_statements
-from math_tree import Name, Node, Number, TooLarge
+from math_tree import Name, Node, Number, TooLarge, names
 from math_values import EMPTY, Based, Choice, Clock, Collection, Region, Scalar, Statement, Table, Value, Words, kind
 from math_words import compare_words
 
@@ -57,6 +57,8 @@ class _Comparison:
         match gold, answer:
             case Scalar(), Collection(_, items) if items:
                 return Decision(False, f"{len(items)} values where one is asked for")
+            case Scalar(node, ""), Statement(terms, signs) if names(node) and set(signs) == {"="}:
+                return each([(gold, value_of(term)) for term in terms], "both sides of an identity", self)
             case Scalar(), Scalar():
                 return compare_scalars(gold, answer, self.rules)
             case Scalar(node, ""), Clock(parts, "") if len(parts) == 2 and parts[1] and not _is_whole(node):

@@ -29,6 +29,8 @@ class Functions(Cursor):
                 base = self.argument()
             else:
                 power = self.argument(signs=True)
+        if name == "log" and self.at("2", "10") and not self.here.spaced and self.peek().text == "(":  # log2(8)
+            base = self.atom()
         argument = self.operand()
         if power is not None and is_minus_one(power) and "arc" + name in FUNCTIONS:
             name, power = "arc" + name, None

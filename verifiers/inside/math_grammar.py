@@ -185,19 +185,17 @@ class _Parser(Atoms):
             ):
                 self.take()
                 left = last = self.apply("mul", left, self.power())
-            elif self.is_mixed(left):
-                left = last = self.plainly_mixed(left)
+            elif self.is_mixed(last):
+                left = last = _with_last(left, last, self.plainly_mixed(last))
             elif self.starts_factor():
                 # 3\frac{1}{2} is a sum; 3(\frac{1}{2}) and (3)\frac{1}{2} are products.
                 is_fraction = self.at("\\frac") and self.peek(-1).text != ")"
+                is_bracketed = self.at("(") or self.peek(-1).text == ")"
                 right = self.power()
-                if isinstance(left, Number) and isinstance(right, Number):
-                    raise Unreadable(f"two numbers side by side: {left.text} {right.text}")
+                if isinstance(last, Number) and isinstance(right, Number) and not is_bracketed:
+                    raise Unreadable(f"two numbers side by side: {last.text} {right.text}")
                 mixed = self.mixed(last, right) if is_fraction else None
-                if mixed and left is not last and isinstance(left, Apply):  # 2 \cdot 1\frac{1}{2}
-                    left = last = Apply(left.name, (left.args[0], mixed))
-                else:
-                    left = last = mixed or self.apply("mul", left, right)
+                left = last = _with_last(left, last, mixed) if mixed else self.apply("mul", left, right)
             else:
                 return left
 
@@ -277,6 +275,13 @@ class _Parser(Atoms):
         if self.here.kind == "text" and self.here.text in ("C", "F"):
             return Quantity(base, "celsius" if self.take().text == "C" else "fahrenheit")
         return self.apply("degree", base)
+
+
+def _with_last(product: Node, last: Node, factor: Node) -> Node:
+    """A product with another factor in the place of its last: 2 \\cdot 1\\frac{1}{2} is 2 times a mixed number."""
+    return (
+        Apply(product.name, (product.args[0], factor)) if product is not last and isinstance(product, Apply) else factor
+    )
 
 
 def _exponent(node: Node) -> str:

@@ -33,7 +33,7 @@ def compare_scalars(gold: Scalar, answer: Scalar, rules: Rules) -> Decision:
     if gold.unit.startswith("mod ") or answer.unit.startswith("mod "):
         return _residues(gold, answer, rules)
     if gold.unit and not answer.unit:
-        answer = _with_quotient_of_units(answer)
+        answer = per_unit(answer.node) or answer
     if isinstance(decided := _measured(gold, answer, rules), Decision):
         return decided
     factors = decided
@@ -134,15 +134,15 @@ def _worked_out(value: Scalar) -> Scalar:
     return Scalar(Number(number % modulus, str(number % modulus)))
 
 
-def _with_quotient_of_units(answer: Scalar) -> Scalar:
-    """`60 \\frac{km}{h}` as 60 km/h."""
-    match answer.node:
+def per_unit(node: Node) -> Scalar | None:
+    """`60 \\frac{km}{h}` as 60 km/h; None for what is no number times a quotient of units."""
+    match node:
         case Apply("mul", (value, Apply("frac" | "div", (above, below)))):
             spelled = _unit_of(above), _unit_of(below)
             unit = read_unit(f"{spelled[0]} per {spelled[1]}") if all(spelled) else None
             if unit is not None and unit.dimensions and not unit.nouns:
                 return Scalar(value, f"{spelled[0]} per {spelled[1]}")
-    return answer
+    return None
 
 
 def _unit_of(node: Node) -> str:

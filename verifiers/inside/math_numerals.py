@@ -72,13 +72,16 @@ class Numerals(Cursor):
         return over.text == "/" and below.kind == "num" and self.here.text.isdigit() and below.text.isdigit()
 
     def plainly_mixed(self, whole: Node) -> Node:
-        above, below = self.take(), self.peek()
+        """`3 1/2`, which is a sum."""
+        above, below = Fraction(self.take().text), Fraction(self.peek().text)
         self.position += 2
-        quotient = Number(Fraction(above.text), above.text), Number(Fraction(below.text), below.text)
+        if not 0 < above < below:
+            raise Unreadable(_IMPROPER)
+        quotient = Number(above, str(above)), Number(below, str(below))
         return self.apply("mixed", whole, self.apply("frac", *quotient))
 
     def mixed(self, whole: Node, fraction: Node) -> Node | None:
-        """`3\\frac{1}{2}` is a sum, and None what is a product; `1\\frac{3}{2}` may as well be meant as either."""
+        """`3\\frac{1}{2}` is a sum, and None what is a product."""
         if not (isinstance(fraction, Apply) and fraction.name == "frac" and _is_whole(whole)):
             return None
         above, below = fraction.args
@@ -87,8 +90,12 @@ class Numerals(Cursor):
         if above.value < below.value:
             return self.apply("mixed", whole, fraction)
         if _is_whole(above) and _is_whole(below):
-            raise Unreadable("a whole number before an improper fraction: a sum or a product")
+            raise Unreadable(_IMPROPER)
         return None
+
+
+_IMPROPER = "a whole number before an improper fraction: a sum or a product"
+"""No mixed number, and no two checkers agree: of 1 3/2 they make 2.5, 6.5, 3 and 2."""
 
 
 def _repetition(text: str) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from math_bases import read_based
 from math_choices import read_choice
 from math_clocks import ratio, read_clock
 from math_grammar import parse
-from math_measures import read_compound
+from math_measures import per_unit, read_compound
 from math_names import is_constant, is_naming
 from math_text import squeezed, unwrapped, words
 from math_tree import (
@@ -85,6 +85,8 @@ def value_of(node: Node) -> Value:
             return Table(node)
         case _:
             if not _is_formula(node):
+                if measured := per_unit(node):
+                    return measured
                 raise Unreadable("words or several values in a formula")
             return Scalar(node)
 

@@ -61,6 +61,9 @@ def _compare_equations(gold: Statement, answer: Statement, comparison: Compariso
 
 def _compare_inequalities(gold: Statement, answer: Value, comparison: Comparison) -> Decision:
     if gold.signs == ("in",) and is_naming(gold.terms[0]):
+        names_of_both = gold.terms[0], name_of(answer)
+        if all(isinstance(name, Name) for name in names_of_both) and len({*names_of_both}) > 1:
+            return Decision(False, "a set for another name")
         inner = value_of(gold.terms[1])
         return comparison.compare(inner, without_name(answer))
     if isinstance(answer, Statement):

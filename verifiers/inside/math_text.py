@@ -18,7 +18,7 @@ def clean(text: str) -> str:
     text = _unicode(text)
     for pattern, spelled in _REPAIRS:
         text = pattern.sub(spelled, text)
-    text = _dollars(unboxed(text))
+    text = _dollars(_without_type(unboxed(text)))
     for pattern, replacement in _REWRITES:
         text = pattern.sub(replacement, text)
     text = _thousands(text).strip()
@@ -81,6 +81,23 @@ def unboxed(text: str) -> str:
         else:
             kept.append(" " if opened and opened.pop() else "}")
     return "".join(kept) + text[position:]
+
+
+def _without_type(text: str) -> str:
+    """`\\mathbf{…}` around all of it says nothing of what it is."""
+    while opening := _TYPE.match(text):
+        depth = 1
+        for brace in re.finditer(r"\\.|[{}]", text[opening.end() :]):
+            depth += (brace[0] == "{") - (brace[0] == "}")
+            if not depth:
+                break
+        else:
+            return text
+        end = opening.end() + brace.start()
+        if text[end + 1 :].strip(" .$"):
+            return text
+        text = text[: opening.start("command")] + text[opening.end() : end] + text[end + 1 :]
+    return text
 
 
 def _unicode(text: str) -> str:
@@ -190,6 +207,7 @@ _UNICODE = {
 }  # fmt: skip
 _SEGMENT = re.compile(r"\$\$(.+?)\$\$|\\\[(.+?)\\\]|\\\((.+?)\\\)|(?<!\\)\$([^$]+?)(?<!\\)\$", re.DOTALL)
 _WRAPPED = re.compile(r"\\(?:text|textbf|textit|textrm|textsc|mathrm|mathbf|mbox|textnormal)\s*\{([^{}]*)\}")
+_TYPE = re.compile(r"[\s$]*(?P<command>\\(?:mathbf|boldsymbol|bm|mathit|mathsf|mathnormal|pmb)\s*\{)")
 _UPRIGHT = re.compile(r"\\(?:text|textbf|textit|textrm|mathrm|mathbf|mbox|textnormal|rm|bf)\s*\{([^{}]*)\}")
 _TRAILING = re.compile(r"(?:\\[,;:! ]|[\s.,;:]|\\(?=\s*$))+$")
 _SPACED_THOUSANDS = re.compile(
@@ -206,6 +224,7 @@ _REPAIRS = (
     (re.compile("\x08"), r"\\b"),
     (re.compile("\x0b"), r"\\v"),
     (re.compile(rf"(?<!\\)\\\\(?=(?:{_COMMANDS})(?![a-zA-Z]))"), r"\\"),
+    (re.compile(r"\\text\s*\{\s*\\?\$\s*\}"), r"\\$"),
     (re.compile(r"\\n(?=\s|\\|\d|$)|\\n(?=\\n)"), " "),
 )
 _REWRITES = (
@@ -231,7 +250,7 @@ _REWRITES = (
     (re.compile(r"^\s*\*\*((?:(?!\*\*).)+)\*\*\s*$"), r"\1"),
     (re.compile(r"\*\*"), "^"),
     (re.compile(r"(?<=\\\{)(\s*[a-z]\s*)\\mid(?![a-z])"), r"\1|"),
-    (re.compile(r"\+/-|\+-(?=\s*\d|\s*\\)"), r"\\pm "),
+    (re.compile(r"\+/-|\+-(?=\s*\d|\s*\\)|(?<=\s)\+-(?=\s*[a-z(])"), r"\\pm "),
     (re.compile(r"(?<=[)\]}])\s*U\s*(?=[(\[{\\])"), r"\\cup "),
     (re.compile(r"<->|->"), r"\\to "),
     (re.compile(r"(?<!\\)%|\\(?:percent|permil)(?![a-z])"), r"\\%"),

@@ -34,6 +34,7 @@ _UNITS_BY_LETTERS = frozenset(
     "mm cm km dm nm in ft yd mi kg mg lb lbs oz ml mL kL sec min hr hrs mph kph kmh km/h am pm AM PM Hz kHz kW kWh "
     "rad deg USD EUR GBP RMB usd cents cm2 m2 sq cu kJ Pa kPa mol th st nd rd".split()
 )
+_UNITS_LIKE_FUNCTIONS = ("min", "sec", "deg")
 UNIT_LETTERS = frozenset("mgshlLJNWVK")
 """Units of one letter, where they are set upright behind a number."""
 _SHORT_WORDS = frozenset(
@@ -46,6 +47,8 @@ _TOKEN = re.compile(
     r"|(?P<cmd>\\(?:[a-zA-Z]+|.))|(?P<word>[^\W\d_]+)|(?P<dots>\.{2,})|(?P<op>.)",
     re.DOTALL,
 )
+_NAMES_AND_FUNCTION = re.compile(r"([a-zA-Z]{1,2})(sqrt|sin|cos|tan|log|ln|exp)")
+"""As in 42xsqrt(5x)."""
 _GROUP = re.compile(r"\s*\{((?:[^{}]|\{[^{}]*\})*)\}")
 
 
@@ -79,6 +82,9 @@ def tokens_of(text: str) -> list[Token]:
             if group and tokens and tokens[-1].kind == "num" and group[1].strip() in UNIT_LETTERS:
                 position = group.end()
                 tokens.append(Token("text", group[1].strip(), spaced))
+            elif group and is_formula(group[1]) and not (tokens and _ends_number(tokens[-1])):
+                position = group.end()
+                tokens += tokens_of(group[1])[:-1]
             elif group and found != "\\mathbb" and not re.fullmatch(r"\s*(?:[a-zA-Z]|[\d.,\s]+|\\.*)\s*", group[1]):
                 position = group.end()
                 inner = group[1].strip().replace("\\,", " ")
@@ -109,6 +115,12 @@ def tokens_of(text: str) -> list[Token]:
 def _ends_number(token: Token) -> bool:
     """Whether what stands upright behind it may be a unit: 5 m, 10^{3} m."""
     return token.kind == "num" or token.text in ("}", ")")
+
+
+def is_formula(content: str) -> bool:
+    """Whether what is set in another type, in bold say, is mathematics and not words: 3\\sqrt{2}, p - q; not cm^2."""
+    bare = re.sub(r"\\[a-zA-Z]+", "\\\\", content)
+    return not re.search(r"[^\W\d_]{2}", bare) and bool(re.search(r"[\\=^_+*/<>|-]|\d.", bare))
 
 
 def _words(inner: str, spaced: bool, *, upright: bool = False) -> list[Token]:
@@ -146,13 +158,17 @@ def _letters(run: str, before: Token | None, spaced: bool, after: str) -> list[T
         return [Token("text" if is_unit else "name", run, spaced)]
     folded = run.casefold()
     known = ALIASES.get(run, run)
+    follows_number = before is not None and (before.kind == "num" or before.text in ("}", ")") or before.kind == "text")
+    if follows_number and run in _UNITS_LIKE_FUNCTIONS and after in ("", ".", ",", ")", "}"):
+        return [Token("text", run, spaced)]
     if known in FUNCTIONS or run in GREEK or run in ("pi", "infinity", "oo", "infty", "inf"):
         return [Token("cmd", "\\" + known, spaced)]
     if folded in ("and", "or", "und", "et", "ou"):
         return [Token("join", "or" if folded in ("or", "ou") else "and", spaced)]
-    follows_number = before is not None and (before.kind == "num" or before.text in ("}", ")") or before.kind == "text")
     if follows_number and run in _UNITS_BY_LETTERS and after not in ("(", "^" if run == "in" else "("):
         return [Token("text", run, spaced)]
+    if after == "(" and (match := _NAMES_AND_FUNCTION.fullmatch(run)):
+        return [*(Token("name", char, spaced) for char in match[1]), Token("cmd", "\\" + match[2])]
     if run in _SHORT_WORDS or len(run) >= 4 or not run.isascii():
         return [Token("text", run, spaced)]
     for function in ("sqrt", "sin", "cos", "tan", "log", "ln", "exp", "pi"):
