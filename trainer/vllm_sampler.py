@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import gc
+import shutil
 import tempfile
 import threading
 import time
@@ -74,8 +75,12 @@ class VllmSampler:
                 AutoConfig.from_pretrained(folder), dtype=dtype, context=context, sequences=max_sequences,
                 longest=min(longest, context), gib=cpu_cache_gib,
             )  # fmt: skip
-        self._adapters = 0
         self._adapter: LoRARequest | None = None
+        """The newest."""
+        self._adapters: list[LoRARequest] = []
+        """Those that vLLM may still be told of."""
+        self._adapter_of: dict[str, LoRARequest | None] = {}
+        """By request that is not finished."""
         memory = "/dev/shm" if Path("/dev/shm").is_dir() else None
         self._place = tempfile.TemporaryDirectory(prefix="assay-adapter-", dir=memory) if lora_rank else None
         arguments = EngineArgs(
@@ -107,7 +112,8 @@ class VllmSampler:
         self.description = f"vllm {vllm.__version__} ({build})"
 
     def sample(self, prompts: Sequence[Sequence[int]], draw: Draw) -> Iterator[tuple[int, Completion]]:
-        started, version = time.monotonic(), self._version
+        with self._lock:
+            started, version, adapter = time.monotonic(), self._version, self._adapter
         torch.manual_seed(draw.seed)
         numpy.random.seed(draw.seed % 2**32)  # from which the GPU build seeds each request that has no seed
         params = SamplingParams(
@@ -127,7 +133,7 @@ class VllmSampler:
             if draw.seeds:
                 params = copy.copy(params)
                 params.seed = draw.seeds[place]
-            places[self._add(prompts[place // draw.count], params)] = place
+            places[self._add(prompts[place // draw.count], params, adapter)] = place
         for output in self._outputs(places):
             made = output.outputs[0]
             logprobs = made.logprobs.logprobs  # one a token: of the token itself
@@ -137,7 +143,7 @@ class VllmSampler:
 
     def logprobs(self, sequences: Sequence[Sequence[int]]) -> list[list[float]]:
         params = SamplingParams(temperature=1.0, max_tokens=1, prompt_logprobs=0, detokenize=False)
-        names = [self._add(ids, params) for ids in sequences]
+        names = [self._add(ids, params, self._adapter) for ids in sequences]
         found = {output.request_id: output.prompt_logprobs for output in self._outputs(names)}
         return [
             [entry[token].logprob for token, entry in zip(ids[1:], found[name][1:], strict=True)]
@@ -182,19 +188,28 @@ class VllmSampler:
         return arrived.text
 
     def _load_adapter(self, policy: Policy, place: Path) -> str:
-        """Under a number of its own each time; what was begun with the one before is finished with that."""
+        """Under a number and in a folder of its own: what was begun with one before is finished with that, which vLLM
+        may read again at any time."""
         assert policy.adapter is not None, "a sampler for adapters was given a policy without one"
-        policy.adapter.write(place, policy.model.state_dict())
-        self._adapters += 1
-        self._adapter = LoRARequest(str(self._adapters), self._adapters, str(place))
+        in_use = [adapter for adapter in self._adapters if adapter in self._adapter_of.values()]
+        for adapter in self._adapters:
+            if adapter not in in_use:
+                self._engine.remove_lora(adapter.lora_int_id)
+                shutil.rmtree(adapter.lora_path)
+        number = self._adapter.lora_int_id + 1 if self._adapter else 1
+        folder = place / str(number)
+        policy.adapter.write(folder, policy.model.state_dict())
+        self._adapter = LoRARequest(str(number), number, str(folder))
+        self._adapters = [*in_use, self._adapter]
         self._engine.add_lora(self._adapter)
-        return checksum(stored_weights(place).items())
+        return checksum(stored_weights(folder).items())
 
-    def _add(self, prompt: Sequence[int], params: SamplingParams) -> str:
+    def _add(self, prompt: Sequence[int], params: SamplingParams, adapter: LoRARequest | None) -> str:
         with self._lock:
             self._requests += 1
             name = str(self._requests)
-            self._running.add_request(name, {"prompt_token_ids": list(prompt)}, params, lora_request=self._adapter)
+            self._running.add_request(name, {"prompt_token_ids": list(prompt)}, params, lora_request=adapter)
+            self._adapter_of[name] = adapter
         return name
 
     @property
@@ -215,6 +230,8 @@ class VllmSampler:
                             output.request_id: output for output in self._running.step() if output.finished
                         }
                     mine = [self._finished.pop(name) for name in list(self._finished) if name in waiting]
+                    for output in mine:
+                        del self._adapter_of[output.request_id]
                 waiting -= {output.request_id for output in mine}
                 yield from mine
         finally:  # a consumer that stops early leaves no request behind
@@ -222,6 +239,7 @@ class VllmSampler:
                 if waiting and self._engine is not None:
                     self._engine.abort_request([name for name in waiting if name not in self._finished])
                     self._finished = {name: made for name, made in self._finished.items() if name not in waiting}
+                    self._adapter_of = {name: made for name, made in self._adapter_of.items() if name not in waiting}
 
 
 def _repack_tied_head(model: torch.nn.Module) -> None:

@@ -152,6 +152,30 @@ def test_an_adapter_is_loaded_into_a_running_vllm(base: Path, vllm_sampler: Vllm
             canary.compare_weights()
 
 
+def test_what_is_sampled_with_an_adapter_is_sampled_with_it_to_the_end(base: Path, vllm_sampler: VllmSampler) -> None:
+    """While newer ones come, more than vLLM keeps at a time; those that nobody samples with are removed."""
+    first, draw = learn(adapted(base), 2), Draw(6, 120, 1.0, 0)
+    vllm_sampler.load(first)
+    sampled = vllm_sampler.sample([[5, 6, 7]], draw)
+    made = [next(sampled)[1]]
+    newer = adapted(base)
+    canary = Canary(
+        newer, vllm_sampler, [[5, 6, 7]], temperature=1.0, tolerance=1e-4, micro_batches=MicroBatches(1000, print)
+    )
+    for _ in range(3):
+        vllm_sampler.load(learn(newer, 3))
+        assert len(vllm_sampler._adapters) == 2
+    canary.compare_weights()
+    made += [completion for _, completion in sampled]
+    rows = [Row([5, 6, 7], one.token_ids) for one in made]
+    assert max(map(len, rows)) > len(rows[0]) > 4, "the rest was sampled after newer adapters came"
+    for one, again in zip(made, first.logprobs(rows, temperature=1.0, max_tokens=1000), strict=True):
+        assert one.version == first.version
+        assert one.logprobs == pytest.approx(again, abs=1e-4)
+    vllm_sampler.load(newer)
+    assert vllm_sampler._place and len(list(Path(vllm_sampler._place.name).iterdir())) == 1
+
+
 class DiesAt(tiny.LengthJudge):
     """Is killed in the middle of a step, as far as the run can tell."""
 
