@@ -9,7 +9,7 @@ from trainer.batch import Row
 from trainer.checksum import checksum
 from trainer.out_of_memory import MicroBatches
 from trainer.policy import Policy
-from trainer.sampler import Sampler
+from trainer.sampler import Draw, Sampler
 from trainer.types import Completion, Group
 
 NUM_FIXED = 8
@@ -18,6 +18,8 @@ FIXED_TOKENS = 256
 """… of at most so many tokens each."""
 NUM_SAMPLES = 16
 """Completions of a step that are compared before they are learned from."""
+DRAWN_TOKENS = 16
+"""Of each completion that is drawn to be compared."""
 
 
 class WeightMismatch(RuntimeError):
@@ -25,7 +27,13 @@ class WeightMismatch(RuntimeError):
 
 
 class Canary:
-    """Stops a run whose sampler is stale, damaged, or samples from another distribution than the trainer thinks."""
+    """Stops a run whose sampler is stale, damaged, or samples from another distribution than the trainer thinks.
+
+    After every weight update: what arrived, log-probs of fixed tokens, and, if a `draw` is given, of completions drawn
+    for this alone. Before learning: completions of the step, as far as the present policy sampled them.
+    Not covered: completions of a policy that has been updated since, whose log-probs nobody can work out any more;
+    a run that looks ahead has no others, which is what a `draw` is for.
+    """
 
     def __init__(
         self,
@@ -36,17 +44,21 @@ class Canary:
         temperature: float,
         tolerance: float,
         micro_batches: MicroBatches,
+        draw: Draw | None = None,
     ) -> None:
-        """`tolerance`: mean absolute difference of log-probs past which `WeightMismatch` is raised."""
+        """`tolerance`: mean absolute difference of log-probs past which `WeightMismatch` is raised.
+
+        `draw`: how to sample from the first prompts after each weight update.
+        """
         self._policy, self._sampler, self._temperature = policy, sampler, temperature
-        self._tolerance, self._micro_batches = tolerance, micro_batches
+        self._tolerance, self._micro_batches, self._draw = tolerance, micro_batches, draw
         fixed = [ids[:FIXED_TOKENS] for ids in prompts[:NUM_FIXED]]
         self._fixed = [ids for ids in fixed if len(ids) > 1]
 
     def compare_weights(self, arrived: str | None = None) -> float:
         """After each weight update, on fixed tokens at temperature 1; returns the difference.
 
-        And first, if given, the checksum of what arrived with that of what was sent.
+        Before that, if given, the checksum of what arrived with that of what was sent; after it, what is drawn.
         """
         if arrived is not None and arrived != (sent := checksum(self._policy.weights())):
             raise WeightMismatch(
@@ -56,19 +68,23 @@ class Canary:
         theirs = self._sampler.logprobs(self._fixed)
         rows = [Row(ids[:1], ids[1:]) for ids in self._fixed]
         ours = self._logprobs(rows, 1.0)
-        return self._refuse(
+        gap = self._refuse(
             ours, theirs,
             f"after weight update {self._policy.version}, on fixed tokens",
             "the sampler is stale or its weights are damaged",
         )  # fmt: skip
+        if self._draw:
+            self._compare_completions([made for _, made in self._sampler.sample(self._fixed, self._draw)])
+        return gap
 
     def compare_samples(self, groups: Sequence[Group]) -> float | None:
         """On completions of the present policy, before it learns from them: what was sampled has the log-probs that
         the trainer gives it at its temperature. None where an older policy sampled all of them."""
         made = [one for group in groups for one in group.completions if one.version == self._policy.version]
         chosen: list[Completion] = made[:: max(1, len(made) // NUM_SAMPLES)][:NUM_SAMPLES]
-        if not chosen:
-            return None
+        return self._compare_completions(chosen) if chosen else None
+
+    def _compare_completions(self, chosen: Sequence[Completion]) -> float:
         rows = [Row(one.prompt_ids, one.token_ids) for one in chosen]
         ours = self._logprobs(rows, self._temperature)
         return self._refuse(

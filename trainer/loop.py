@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from trainer import report
-from trainer.canary import Canary
+from trainer.canary import DRAWN_TOKENS, Canary
 from trainer.chooser import Chooser
 from trainer.config import RunConfig
 from trainer.learn import Learner
@@ -18,7 +18,7 @@ from trainer.out_of_memory import MicroBatches
 from trainer.policy import Policy
 from trainer.record import RunDirectory
 from trainer.rollout import Judge
-from trainer.sampler import Sampler
+from trainer.sampler import Draw, Sampler
 from trainer.session import MakeSampler, RunStopped, Session
 from trainer.stream import Stream
 from trainer.types import Group
@@ -61,13 +61,17 @@ def train(config: RunConfig, run: RunDirectory, judge: Judge, make_sampler: Make
 
 
 def _canary(config: RunConfig, policy: Policy, sampler: Sampler, problems: Sequence[Problem]) -> Canary:
+    sampling, is_ahead = config.sampling, config.sampling.max_staleness > 0
     return Canary(
         policy,
         sampler,
         [policy.codec.encode_prompt(problem.prompt) for problem in problems[:8]],
-        temperature=config.sampling.temperature,
+        temperature=sampling.temperature,
         tolerance=config.tolerance,
         micro_batches=MicroBatches(config.micro_batch_tokens, report.say),
+        draw=Draw(1, min(DRAWN_TOKENS, sampling.max_new_tokens), sampling.temperature, config.seed)
+        if is_ahead
+        else None,
     )
 
 

@@ -214,12 +214,31 @@ def test_a_reference_that_is_renewed_survives_a_kill(tmp_path: Path) -> None:
     assert ending(tmp_path / "killed/tiny") == ending(tmp_path / "whole/tiny")
 
 
-def test_a_wrong_temperature_stops_the_run_before_it_learns(tmp_path: Path) -> None:
+class CoolLater(OwnWeights):
+    """From the third update on."""
+
+    def sample(self, prompts: Sequence[Sequence[int]], draw: Draw) -> Iterator[tuple[int, Completion]]:
+        is_cool = self._policy.version >= 3
+        return super().sample(prompts, replace(draw, temperature=0.5 * draw.temperature) if is_cool else draw)
+
+
+@pytest.mark.parametrize("staleness", [1, 2])
+def test_a_temperature_that_goes_wrong_stops_a_run_that_looks_ahead(tmp_path: Path, staleness: int) -> None:
+    def cool(policy: Policy, folder: Path) -> CoolLater:
+        return CoolLater(policy)
+
+    with pytest.raises(WeightMismatch, match=r"policy 3 .*another temperature"):
+        run(config(tmp_path, staleness), tmp_path / "runs", make=cool)
+    assert len(versions(tmp_path / "runs/tiny")) == 2
+
+
+@pytest.mark.parametrize("staleness", [0, 1, 2])
+def test_a_wrong_temperature_stops_the_run_before_it_learns(tmp_path: Path, staleness: int) -> None:
     def cool(policy: Policy, folder: Path) -> Cool:
         return Cool(policy)
 
     with pytest.raises(WeightMismatch, match="another temperature"):
-        run(config(tmp_path, 0), tmp_path / "runs", make=cool)
+        run(config(tmp_path, staleness), tmp_path / "runs", make=cool)
     assert not versions(tmp_path / "runs/tiny")
 
 
