@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers.core_model_loading import revert_weight_conversion
 
 from trainer.adapter import Adapter
 from trainer.attention import PACKED, STRICTLY_PACKED, Unpackable, narrow_windows
@@ -115,7 +116,9 @@ class Policy:
         """What a sampler must be given: names and weights as in the Hugging Face layout, tied ones once; or an
         adapter's."""
         weights = {name: parameter.detach() for name, parameter in self.model.named_parameters()}
-        yield from (self.adapter.weights(weights) if self.adapter else weights).items()
+        # In memory transformers has some weights under other names or in one piece: those of a layer's experts.
+        stored = self.adapter.weights(weights) if self.adapter else revert_weight_conversion(self.model, weights)
+        yield from stored.items()
 
     def begin(self, config: OptimConfig, *, steps: int) -> Optimizer:
         """Start a stage of learning with a fresh optimizer."""

@@ -107,6 +107,8 @@ class VllmSampler:
         )
         self._engine = LLMEngine.from_engine_args(arguments)
         self._engine.output_processor.tokenizer = codec.tokenizer  # finds the texts to stop at
+        if current_platform.is_cpu():
+            self._engine.apply_model(_refuse_padded_experts)
         gc.freeze()  # collections while sampling would look through all that vLLM has loaded, again and again
         build = "cpu" if current_platform.is_cpu() else "gpu"
         self.description = f"vllm {vllm.__version__} ({build})"
@@ -184,7 +186,7 @@ class VllmSampler:
         weights = arrived.passing(list(policy.weights()))
         self._engine.collective_rpc("reload_weights", kwargs={"weights_iterator": weights})
         if current_platform.is_cpu():
-            self._engine.apply_model(_repack_tied_head)
+            self._engine.apply_model(_repack)
         return arrived.text
 
     def _load_adapter(self, policy: Policy, place: Path) -> str:
@@ -242,8 +244,22 @@ class VllmSampler:
                     self._adapter_of = {name: made for name, made in self._adapter_of.items() if name not in waiting}
 
 
-def _repack_tied_head(model: torch.nn.Module) -> None:
-    """vLLM 0.32 packs weights for its CPU kernels; its reload leaves the packed copy of a tied head as it was."""
+def _refuse_padded_experts(model: Any) -> None:
+    """Raise `ConfigError` if vLLM has padded experts for its CPU kernels: its reload takes none of another shape."""
+    for layer in model.modules():
+        if hasattr(layer, "w13_weight") and (size := layer.moe_config.intermediate_size_per_partition) % 32:
+            raise ConfigError(
+                f"model: its experts have an intermediate size of {size}, and vLLM's CPU build takes new weights for "
+                'multiples of 32 alone: take another model, or sampling.sampler="plain"'
+            )
+
+
+def _repack(model: Any) -> None:
+    """vLLM 0.32 packs weights for its CPU kernels, and its reload is wrong of some: it leaves the packed copy of a tied
+    head as it was, and experts not packed."""
     head = getattr(model, "lm_head", None)
     if head is not None and hasattr(head, "cpu_linear"):
         dispatch_cpu_unquantized_gemm(head, remove_weight=False)
+    for layer in model.modules():
+        if hasattr(layer, "w13_weight"):  # all experts of a layer
+            layer.quant_method.moe_kernel.fused_experts.process_weights_after_loading(layer)
