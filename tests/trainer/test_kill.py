@@ -22,7 +22,7 @@ import pytest
 import tiny
 from test_cli import ROOT
 
-from sandbox import list_leftovers
+from sandbox import Leftover, list_leftovers
 from trainer.record import read_lines
 
 COMMAND = [sys.executable, "-m", "assay", "train", "own.toml"]
@@ -129,6 +129,10 @@ def left_behind(deadline: float = 20) -> list[str]:
     return dead
 
 
+def is_of(process: Process, found: Leftover) -> bool:
+    return f":{process.pid}-" in found.owner
+
+
 def has_recorded(run: Path, steps: int) -> bool:
     return len(read_lines(run / "metrics.jsonl")) >= steps
 
@@ -140,6 +144,7 @@ def test_a_killed_run_leaves_nothing_and_resumes_from_its_last_checkpoint(place:
     assert set(left_behind()) <= before
     assert "resuming from runs/own/checkpoints/0000" in finish(place)
     assert [line["step"] for line in read_lines(place / "runs/own/metrics.jsonl")] == list(range(12))
+    assert set(left_behind()) <= before
 
 
 FORKED = """
@@ -276,7 +281,7 @@ def test_runs_killed_at_random_moments_end_as_if_they_had_not_been(
     whole = record(run)
     assert len({line.get("grad_norm") for line in whole.metrics}) > 6, "a run that learns nothing would prove nothing"
     say(f"a whole run takes {seconds:.0f} s")
-    num_kills, different = 0, []
+    num_kills, num_swept, different = 0, 0, []
     for number in range(20):
         run.rename(place / "runs" / f"own-{number}")
         killed = []
@@ -286,6 +291,7 @@ def test_runs_killed_at_random_moments_end_as_if_they_had_not_been(
             until = partial(has_recorded, run, steps)
             if kill_after(place, after, until=until, start=command):
                 killed.append(where(run))
+                num_swept += any(found.kind == "folder" for found in list_leftovers() if is_of(command, found))
         if not (run / "summary.json").exists():
             finish(place, command)
         num_kills += len(killed)
@@ -293,7 +299,8 @@ def test_runs_killed_at_random_moments_end_as_if_they_had_not_been(
         different += [f"run {number}: {found}" for found in unlike]
         say(f"run {number}: killed {len(killed)} times ({'; '.join(killed)}): {'; '.join(unlike[:3]) or 'identical'}")
     command.close()
-    say(f"20 runs, {num_kills} kills, {len(different)} differences in metrics, rollouts, evaluations and weights\n")
+    say(f"20 runs, {num_kills} kills, {len(different)} differences in metrics, rollouts, evaluations and weights")
+    say(f"{num_swept} kills left a folder for the next run to take away\n")
     assert not different, "\n".join(different)
     assert num_kills >= 30, num_kills
     assert not left_behind()
