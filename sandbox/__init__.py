@@ -6,7 +6,7 @@ from sandbox.image import build as build_image
 from sandbox.image import image_name, prepare, tree_path
 from sandbox.image import tree as build_tree
 from sandbox.languages import LANGUAGES
-from sandbox.leftovers import Leftover
+from sandbox.leftovers import IN_MEMORY, Leftover, owned_folder
 from sandbox.leftovers import ls as list_leftovers
 from sandbox.leftovers import prune as prune_leftovers
 from sandbox.pool import Pool, SlotsError
@@ -31,6 +31,7 @@ from sandbox.types import (
 )
 
 __all__ = [
+    "IN_MEMORY",
     "LANGUAGES",
     "Box",
     "Build",
@@ -59,6 +60,7 @@ __all__ = [
     "examine",
     "image_name",
     "list_leftovers",
+    "owned_folder",
     "prepare",
     "prune_leftovers",
     "tree_path",

@@ -20,6 +20,8 @@ OWNED = re.compile(r"assay-([0-9a-f]{8}-\d+)-(\d+-\d+)-\w+")
 LISTING = ("ps", "--all", "--filter", "label=assay.box=1")
 LINE = ("--format", '{{.Names}} {{.Label "assay.host"}} {{.Label "assay.pid"}}')
 MEMORY_GROUPS = Path("/sys/fs/cgroup/memory")
+IN_MEMORY = Path("/dev/shm")
+"""Where files are memory, if there is such a place."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,8 @@ def owner_labels() -> list[str]:
 
 
 def owned_folder(parent: Path | None = None) -> Path:
-    """A new folder named after its owner, in `parent` or where temporary files go."""
+    """A new folder named after its owner, in `parent` or where temporary files go: for its owner to remove, and for who
+    starts boxes later if that was killed. `parent` is one of the places that `ls` looks at."""
     return Path(tempfile.mkdtemp(prefix=f"assay-{_space()}-{_own_process()}-", dir=parent))
 
 
@@ -101,6 +104,7 @@ def _containers() -> list[Leftover]:
 
 def _folders() -> Iterator[Leftover]:
     yield from _owned("folder", Path(tempfile.gettempdir()).glob("assay-*"))
+    yield from _owned("folder", IN_MEMORY.glob("assay-*"))
     yield from _owned("folder", cache().glob("assay-*"))
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
+import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from sandbox import owned_folder
 from trainer import fresh
 from trainer.batch import Row
 from trainer.config import RunConfig
@@ -47,10 +48,12 @@ def measure(config: RunConfig, prompts: Sequence[Sequence[int]], texts: Sequence
     thrown away.
     """
     started = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="assay-plan-") as folder:
+    with contextlib.ExitStack() as opened:
+        folder = owned_folder()
+        opened.callback(shutil.rmtree, folder, ignore_errors=True)
         policy = _policy(config, texts).prepare(config.model, seed=config.seed)
         if config.model.path is None:
-            policy.save(Path(folder))
+            policy.save(folder)
         with contextlib.closing(make(policy, Path(config.model.path or folder))) as sampler:
             loaded = time.monotonic() - started
             num_sampled, new_tokens, sample_rate = _sampling(config, sampler, prompts)

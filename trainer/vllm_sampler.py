@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import gc
 import shutil
-import tempfile
 import threading
 import time
 from collections.abc import Collection, Iterator, Sequence
@@ -24,6 +23,7 @@ from vllm.platforms import current_platform
 from vllm.sampling_params import RequestOutputKind
 from vllm.v1.engine.llm_engine import LLMEngine
 
+from sandbox import IN_MEMORY, owned_folder
 from trainer.adapter import stored_weights
 from trainer.checksum import Checksum, checksum
 from trainer.memory import cpu_cache
@@ -81,8 +81,7 @@ class VllmSampler:
         """Those that vLLM may still be told of."""
         self._adapter_of: dict[str, LoRARequest | None] = {}
         """By request that is not finished."""
-        memory = "/dev/shm" if Path("/dev/shm").is_dir() else None
-        self._place = tempfile.TemporaryDirectory(prefix="assay-adapter-", dir=memory) if lora_rank else None
+        self._place = owned_folder(IN_MEMORY if IN_MEMORY.is_dir() else None) if lora_rank else None
         arguments = EngineArgs(
             model=str(folder),
             dtype=dtype,  # "auto" would turn float32 weights into bfloat16
@@ -166,10 +165,7 @@ class VllmSampler:
             torch.cuda.empty_cache()  # of what the policy's update gave back, torch gives vLLM nothing by itself
             self._engine.wake_up()
         with self._lock:  # between two steps of the engine
-            if self._place is not None:
-                arrived = self._load_adapter(policy, Path(self._place.name))
-            else:
-                arrived = self._reload(policy)
+            arrived = self._load_adapter(policy, self._place) if self._place else self._reload(policy)
             self._version = policy.version
         return arrived
 
@@ -179,7 +175,7 @@ class VllmSampler:
             if engine is not None:
                 engine.engine_core.shutdown()
         if self._place is not None:
-            self._place.cleanup()
+            shutil.rmtree(self._place, ignore_errors=True)
 
     def _reload(self, policy: Policy) -> str:
         arrived = Checksum()

@@ -12,13 +12,12 @@ import signal
 import socket
 import struct
 import sys
-import tempfile
 import time
 from collections.abc import Coroutine, Mapping
 from pathlib import Path
 from typing import Any
 
-from sandbox import Ending, Outcome
+from sandbox import Ending, Outcome, owned_folder
 
 LENGTH = struct.Struct("<I")
 """Before each message: how many bytes of JSON follow."""
@@ -66,7 +65,7 @@ class Services:
         if process is None or process.lost:
             self._lost = [lost for lost in [*self._lost, process] if lost is not None and not lost.is_gone]
             if self._folder is None:
-                self._folder = Path(tempfile.mkdtemp(prefix="assay-service-"))
+                self._folder = owned_folder()
             process = self._processes[name] = _Process(name, self._folder, min(STALL_SECONDS, max(1.0, deadline)))
         return await process.ask(argument, deadline)
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from sandbox import Leftover, Pool, SandboxConfig, SandboxKind, image_name, list_leftovers
+from sandbox import IN_MEMORY, Leftover, Pool, SandboxConfig, SandboxKind, image_name, list_leftovers
 from sandbox.leftovers import owned_folder, owner_labels, sweep
 from tests.boxes import have
 
@@ -30,7 +30,8 @@ asyncio.run(main())
 OWN = """
 import sys
 from sandbox.leftovers import owned_folder
-print(owned_folder(), flush=True)
+from pathlib import Path
+print(owned_folder(Path(sys.argv[1]) if sys.argv[1:] else None), flush=True)
 sys.stdin.read()
 """
 ELSEWHERE = ["bwrap", "--dev-bind", "/", "/", "--unshare-pid"]
@@ -122,6 +123,17 @@ def test_a_folder_stays_while_its_owner_lives_and_goes_when_it_is_dead(place: Pa
     sweep()
     assert list(place.iterdir()) == [ours]
     end(owner)
+
+
+def test_what_a_dead_owner_kept_in_memory_goes_too(place: Path) -> None:
+    owner = python(OWN, str(IN_MEMORY))
+    folder = folder_of(owner)
+    (folder / "adapter.safetensors").write_bytes(bytes(1000))
+    sweep()
+    assert folder.exists()
+    end(owner)
+    sweep()
+    assert not folder.exists()
 
 
 def test_a_pid_that_somebody_else_has_by_now_is_not_the_owner(place: Path) -> None:
