@@ -8,11 +8,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+from torch import nn
 from transformers import AttentionInterface, PreTrainedModel
 from transformers.modeling_layers import GradientCheckpointingLayer
 
 from trainer.attention import PACKED, packed_attention
 from trainer.settings import ConfigError
+
+
+def trunk(model: PreTrainedModel) -> nn.Module:
+    """The model without its head. Raises `ConfigError` if it is not to be found."""
+    for name in (model.base_model_prefix, "model"):  # Llama 4's prefix is none of its parts
+        if isinstance(found := getattr(model, name, None), nn.Module):
+            return found
+    kind = model.config.model_type
+    raise ConfigError(f"model: what makes the hidden states of {kind} is not to be found: take another family")
 
 
 def decoder_layers(model: PreTrainedModel) -> list[GradientCheckpointingLayer]:

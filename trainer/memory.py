@@ -31,7 +31,7 @@ from trainer.kernels.logprob import Head as kernels_head
 from trainer.kernels.logprob import reference_logprob
 from trainer.kernels.loss import Tokens, reference_sums
 from trainer.kernels.product import chunk_rows
-from trainer.layers import enable_recomputing, recomputing
+from trainer.layers import enable_recomputing, recomputing, trunk
 from trainer.optimizer import Optimizer
 from trainer.policy import Head
 from trainer.preset import PRESETS
@@ -247,7 +247,7 @@ def _states(model: Any, rows: int, width: int) -> Tensor:
     """[rows * width, H]"""
     packing, positions = Packing.of([width] * rows, FAKE), torch.arange(width).repeat(rows).unsqueeze(0)
     tokens = torch.zeros_like(positions)
-    states: Tensor = model.base_model(
+    states: Tensor = trunk(model)(
         input_ids=tokens, position_ids=positions, packing=packing, use_cache=False
     ).last_hidden_state[0]
     return states

@@ -19,9 +19,10 @@ from trainer.batch import Batch, Row, pack
 from trainer.config import ModelConfig, OptimConfig
 from trainer.kernels import PolicyLoss, grpo_head, linear_logprob, segment_reduce
 from trainer.kernels.loss import estimated
-from trainer.layers import compile_layers, enable_recomputing, recomputing
+from trainer.layers import compile_layers, enable_recomputing, recomputing, trunk
 from trainer.optimizer import Optimizer
 from trainer.preset import PRESETS, Preset
+from trainer.rotary import hold_long_factors
 from trainer.settings import ConfigError
 from trainer.text import Codec, missing_model, stop_ids
 from trainer.world import World
@@ -55,6 +56,7 @@ class Policy:
         self.version = 0
         """Updates by reinforcement learning so far; stamped on every completion."""
         self.optimizer: Optimizer | None = None
+        hold_long_factors(self.model)
         self._padded_attention = self.model.config._attn_implementation
         self.packs = _use_packed_attention(self.model)
         """Whether sequences go through the model one after another, without padding; not all models can."""
@@ -200,7 +202,7 @@ class Policy:
     def _hidden(self, batch: Batch) -> Tensor:
         """[M, H]: the states that the M targets are predicted from."""
         packed = {} if batch.packing is None else {"position_ids": batch.positions, "packing": batch.packing}
-        states: Tensor = self.model.base_model(input_ids=batch.tokens, use_cache=False, **packed).last_hidden_state
+        states: Tensor = trunk(self.model)(input_ids=batch.tokens, use_cache=False, **packed).last_hidden_state
         return states.flatten(0, 1).index_select(0, batch.places)
 
     def _loss(self, batch: Batch, method: Preset, temperature: float) -> PolicyLoss:
@@ -266,14 +268,14 @@ def _use_packed_attention(model: PreTrainedModel) -> bool:
     before = model.config._attn_implementation
     with torch.no_grad(), narrow_windows(model, 2):
         alone = torch.cat([
-            model.base_model(input_ids=torch.tensor([[*row.prompt, *row.completion]], device=model.device),
+            trunk(model)(input_ids=torch.tensor([[*row.prompt, *row.completion]], device=model.device),
                              use_cache=False).last_hidden_state[0]
             for row in rows
         ]).float()  # fmt: skip
         model.set_attn_implementation(STRICTLY_PACKED)
         [batch] = pack(rows, max_tokens=sum(lengths), pad=None, device=model.device)
         try:
-            packed = model.base_model(
+            packed = trunk(model)(
                 input_ids=batch.tokens, use_cache=False, position_ids=batch.positions, packing=batch.packing
             ).last_hidden_state[0]
         except Unpackable:

@@ -189,6 +189,19 @@ WINDOW = {"sliding_window": 8, "head_dim": 16}
         ("qwen2_moe", False, {**EXPERTS, "use_sliding_window": True, "sliding_window": 8, "max_window_layers": 2}),
         ("gpt_oss", False, {**WINDOW, "num_local_experts": 2, "num_experts_per_tok": 1}),
         ("bloom", False, {"n_layer": 2, "n_head": 2}),
+        # its chunks are in its masks alone; and what makes its states is not where others have it
+        (
+            "llama4_text",
+            False,
+            {
+                "attention_chunk_size": 8,
+                "head_dim": 16,
+                "num_local_experts": 2,
+                "num_experts_per_tok": 1,
+                "intermediate_size_mlp": 48,
+                "pad_token_id": 0,
+            },
+        ),
     ],
 )
 def test_each_family_has_its_own_attention(family: str, packs: bool, settings: dict[str, int], tmp_path: Path) -> None:
