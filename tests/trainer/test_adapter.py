@@ -173,7 +173,7 @@ def test_what_is_sampled_with_an_adapter_is_sampled_with_it_to_the_end(base: Pat
         assert one.version == first.version
         assert one.logprobs == pytest.approx(again, abs=1e-4)
     vllm_sampler.load(newer)
-    assert vllm_sampler._place and len(list(Path(vllm_sampler._place.name).iterdir())) == 1
+    assert vllm_sampler._place and len(list(vllm_sampler._place.iterdir())) == 1
 
 
 class DiesAt(tiny.LengthJudge):
