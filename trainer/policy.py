@@ -24,7 +24,7 @@ from trainer.optimizer import Optimizer
 from trainer.preset import PRESETS, Preset
 from trainer.rotary import hold_long_factors
 from trainer.settings import ConfigError
-from trainer.text import Codec, missing_model, stop_ids
+from trainer.text import Codec, context_of, missing_model, stop_ids
 from trainer.world import World
 
 HALVES = torch.bfloat16, torch.float16
@@ -112,7 +112,7 @@ class Policy:
     @property
     def context(self) -> int:
         """Longest prompt and completion together, in tokens."""
-        return int(self.model.config.max_position_embeddings)
+        return context_of(self.model.config)
 
     def weights(self) -> Iterator[tuple[str, Tensor]]:
         """What a sampler must be given: names and weights as in the Hugging Face layout, tied ones once; or an

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from transformers import AutoConfig, AutoTokenizer, GenerationConfig
+from transformers import AutoConfig, AutoTokenizer, GenerationConfig, PretrainedConfig
 
 from trainer.settings import ConfigError
 from verifiers import Message
@@ -84,7 +84,21 @@ def describe(path: str) -> StoredModel:
         stops = None
     dtype = str(config.dtype or "bfloat16").removeprefix("torch.")
     commit: str | None = getattr(config, "_commit_hash", None)
-    return StoredModel(Codec(tokenizer, stop_ids(stops)), int(config.max_position_embeddings), dtype, commit)
+    return StoredModel(Codec(tokenizer, stop_ids(stops)), context_of(config), dtype, commit)
+
+
+def context_of(config: PretrainedConfig) -> int:
+    """Tokens of a model's context; of one that also sees, of its language model. Raises `ConfigError` if it is unknown.
+
+    A model with biases for distances in place of positions has none of its own.
+    """
+    length = getattr(config.get_text_config(), "max_position_embeddings", None)
+    if length is None:
+        raise ConfigError(
+            f"model: the config of this {config.model_type} does not say how long its context is "
+            "(max_position_embeddings): add it to its config.json"
+        )
+    return int(length)
 
 
 def stop_ids(found: int | Sequence[int] | None) -> list[int]:

@@ -24,6 +24,7 @@ from trainer.memory import Ledger
 from trainer.policy import Policy, UpdateStats
 from trainer.preset import PRESETS, Preset
 from trainer.settings import ConfigError
+from trainer.text import describe
 
 OPTIM = OptimConfig(lr=1e-2, warmup=0)
 CPU = torch.device("cpu")
@@ -222,6 +223,25 @@ def test_each_family_has_its_own_attention(family: str, packs: bool, settings: d
             logits = model(torch.tensor([[*row.prompt, *row.completion]])).logits[0, 2:-1]
         want = logits.log_softmax(-1).gather(1, torch.tensor(row.completion)[:, None]).squeeze(1)
         torch.testing.assert_close(torch.tensor(values), want, atol=1e-4, rtol=1e-4)
+
+
+def test_the_context_of_a_model_that_also_sees_is_that_of_its_language_model(tmp_path: Path) -> None:
+    seen = {"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 1}
+    vision = {**seen, "image_size": 28, "patch_size": 14}
+    text = {**SMALL, "head_dim": 16, "pad_token_id": 0, "eos_token_id": 1, "bos_token_id": 2}
+    config = CONFIG_MAPPING["gemma3"](text_config=text, vision_config=vision)
+    AutoModelForCausalLM.from_config(config).save_pretrained(tmp_path)
+    tiny.policy().tokenizer.save_pretrained(tmp_path)
+    assert Policy.load(str(tmp_path), dtype="float32").context == describe(str(tmp_path)).context == 256
+
+
+def test_a_model_that_does_not_say_how_long_its_context_is_is_refused_in_one_line() -> None:
+    model = AutoModelForCausalLM.from_config(
+        CONFIG_MAPPING["bloom"](vocab_size=320, n_layer=1, n_head=2, hidden_size=32)
+    )
+    with pytest.raises(ConfigError, match=r"this bloom .*max_position_embeddings") as caught:
+        _ = Policy(model, tiny.policy().tokenizer).context
+    assert "\n" not in str(caught.value)
 
 
 def test_a_model_whose_logits_we_do_not_know_how_to_make_is_refused(tmp_path: Path) -> None:
