@@ -1,27 +1,27 @@
 #!/usr/bin/env bash
-# One command on a machine with an NVIDIA GPU (written for an H200), after `make setup LOCK=gpu`, in under 10 minutes:
-# the kernels' tests natively, then the figures of benchmarks/speed/kernels.py beside other projects' kernels, which it
-# installs aside, into build/peers. Writes benchmarks/results/kernels.json. TUNE=1 first rewrites the launch table.
+# All that wants a GPU (written for one NVIDIA H200), in about 15 minutes: tests, then figures, then training runs.
+#
+#     make setup LOCK=gpu && benchmarks/speed/gpu.sh            everything but the tuning
+#     benchmarks/speed/gpu.sh tests figures                     some of: tests figures train tune
+#     PYTHON=python3 benchmarks/speed/gpu.sh --out FOLDER       another Python, another place for the results
+#
+# The other Python needs torch, triton, transformers, pytest and what `assay[train]` needs besides; without vLLM the
+# policy samples by itself, and the table says so. SANDBOX=docker|bubblewrap|process is the box of the training runs.
+# A part that fails or takes too long ends neither the others nor what they have found. Results go to
+# benchmarks/results/gpu.json and kernels.json, with versions; what the parts said is in build/gpu/.
+# Exit code: 0 all is well, 1 a part failed, 3 no GPU.
 #
 # No GPU has run this yet: none was at hand when it was written.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 python=${PYTHON:-.venv/bin/python}
-peers=build/peers
 
-nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader || {
+command -v nvidia-smi >/dev/null && nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader || {
     echo "gpu.sh: no NVIDIA GPU answers here" >&2
     exit 3
 }
-[ -d "$peers" ] || {
-    "$python" -m pip install -q --no-deps --target "$peers.new" \
-        liger-kernel==0.8.5 cut-cross-entropy==25.1.1 verl==0.9.1 &&
-        mv "$peers.new" "$peers"
-} || echo "gpu.sh: other projects' kernels could not be installed; measuring ours alone" >&2
-
-env -u TRITON_INTERPRET "$python" -m pytest -q -p no:cacheprovider tests/trainer/kernels
-if [ -n "${TUNE:-}" ]; then
-    "$python" benchmarks/speed/tune_kernels.py
-fi
-PYTHONPATH="$peers${PYTHONPATH:+:$PYTHONPATH}" "$python" benchmarks/speed/kernels.py \
-    --json benchmarks/results/kernels.json "$@"
+command -v "$python" >/dev/null || {
+    echo "gpu.sh: there is no $python: make setup LOCK=gpu, or PYTHON=python3 $0" >&2
+    exit 3
+}
+exec env -u TRITON_INTERPRET "$python" benchmarks/speed/gpu.py "$@"

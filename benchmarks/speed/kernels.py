@@ -91,14 +91,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         is_right &= report.head[name]["ours"].hidden_error <= GRADIENT_ERROR
         is_right &= report.head[name]["ours"].weight_error <= GRADIENT_ERROR
         report.logprob[name] = measure_logprob(problem, rounds)
+        write(report, options.json)  # now: the rest may not be reached
     if ON_GPU:
         report.rows = measure_rows(rounds)
     report.tokens = measure_tokens(1 << (20 if ON_GPU else 14), rounds)
     report.machine["sm_clock_mhz_and_watts_after"] = gpu_state()
     report.targets = list(targets(report))
     print_report(report)
-    if options.json:
-        options.json.write_text(json.dumps(_without_nan(asdict(report)), indent=1, allow_nan=False) + "\n")
+    write(report, options.json)
     if not is_right:
         say(f"ours is wrong: gradients are more than {GRADIENT_ERROR} off float32's")
     return 0 if is_right else 1
@@ -258,7 +258,7 @@ def in_turns(runs: dict[str, Callable[[], Any]], found: dict[str, Figures], roun
     for done in range(rounds):
         for name, run in runs.items():
             times[name].append(timed(run))
-        if done >= 4 and time.monotonic() - started > 60:
+        if done >= 4 and time.monotonic() - started > 20:
             break
     for name, taken in times.items():
         cuts = statistics.quantiles(taken, n=5, method="inclusive")
@@ -336,7 +336,8 @@ def targets(report: Report) -> list[dict[str, Any]]:
     made: list[dict[str, Any]] = []
 
     def promise(what: str, value: float, at_most: float) -> None:
-        made.append({"what": what, "value": value, "at_most": at_most, "is_kept": bool(value <= at_most)})
+        if value == value:  # no peer, no promise
+            made.append({"what": what, "value": value, "at_most": at_most, "is_kept": bool(value <= at_most)})
 
     if not ON_GPU:
         return made
@@ -359,6 +360,11 @@ def targets(report: Report) -> list[dict[str, Any]]:
             )
     promise("advantages of 1M tokens, ms", report.tokens["advantages ours"].ms, 0.008)
     return made
+
+
+def write(report: Report, file: Path | None) -> None:
+    if file is not None:
+        file.write_text(json.dumps(_without_nan(asdict(report)), indent=1, allow_nan=False) + "\n")
 
 
 def print_report(report: Report) -> None:

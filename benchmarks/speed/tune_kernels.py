@@ -61,25 +61,19 @@ def tune(kernel: str, place: int) -> None:
     table = configurations()
     present = table[kernel][place]
     run = workload(kernel, present["width"])
-    capability = torch.cuda.get_device_capability()
-    kept = [present]
-    for row in candidates(kernel, present):
-        made = [
-            compile_case(case, row, 10 * capability[0] + capability[1]) for case in cases() if case.kernel == kernel
-        ]
-        if row != present and not any(one.spills or one.stack_bytes for one in made):
-            kept.append(row)
-    times: list[list[float]] = [[] for _ in kept]
+    rows = [present, *(row for row in candidates(kernel, present) if row != present)]
+    times: list[list[float]] = [[] for _ in rows]
     for round_ in range(ROUNDS + 1):
-        for row, taken in zip(kept, times, strict=True):
+        for row, taken in zip(rows, times, strict=True):
             table[kernel][place] = row
             milliseconds = timed(run)
             if round_:  # the first compiles
                 taken.append(milliseconds)
     medians = [statistics.median(taken) for taken in times]
-    best = min(range(len(kept)), key=medians.__getitem__)
-    table[kernel][place] = kept[best]
-    print(f"{kernel} {present['width']}: {medians[0]:.4f} ms -> {medians[best]:.4f} ms with {kept[best]}", flush=True)
+    quickest = sorted(range(len(rows)), key=medians.__getitem__)
+    best = next(index for index in quickest if rows[index] == present or fits(kernel, rows[index]))
+    table[kernel][place] = rows[best]
+    print(f"{kernel} {present['width']}: {medians[0]:.4f} ms -> {medians[best]:.4f} ms with {rows[best]}", flush=True)
 
 
 def fits(kernel: str, row: Row) -> bool:

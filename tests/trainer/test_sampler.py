@@ -72,7 +72,7 @@ def perturbed(policy: Policy, scale: float) -> Policy:
     generator = torch.Generator().manual_seed(3)
     with torch.no_grad():
         for parameter in other.model.parameters():
-            parameter.add_(scale * torch.randn(parameter.shape, generator=generator))
+            parameter.add_(scale * torch.randn(parameter.shape, generator=generator).to(parameter.device))
     return other
 
 
@@ -84,9 +84,9 @@ def test_logprobs_are_those_of_the_distribution_sampled_from(
     assert len(pairs) == 12
     for place, completion in pairs:
         prompt = PROMPTS[place // 4]
-        ids = torch.tensor([[*prompt, *completion.token_ids]])
+        ids = torch.tensor([[*prompt, *completion.token_ids]], device=policy.model.device)
         with torch.no_grad():
-            logits = policy.model(ids).logits[0, len(prompt) - 1 : -1].float() / temperature
+            logits = policy.model(ids).logits[0, len(prompt) - 1 : -1].float().cpu() / temperature
         expected = torch.log_softmax(logits, -1).gather(-1, torch.tensor(completion.token_ids)[:, None]).squeeze(-1)
         torch.testing.assert_close(torch.tensor(completion.logprobs), expected, atol=2e-5, rtol=0)
 
@@ -113,7 +113,7 @@ def test_greedy_is_the_argmax(sampler: Sampler, policy: Policy) -> None:
     _, completion = drawn(sampler, Draw(count=1, max_new_tokens=6, temperature=0.0, seed=0), [PROMPTS[1]])[0]
     ids = list(PROMPTS[1])
     for token in completion.token_ids:
-        assert token == int(policy.model(torch.tensor([ids])).logits[0, -1].argmax())
+        assert token == int(policy.model(torch.tensor([ids], device=policy.model.device)).logits[0, -1].argmax())
         ids.append(token)
 
 
@@ -151,6 +151,7 @@ def test_weights_that_are_not_numbers_are_noticed(policy: Policy) -> None:
         compare_weights(broken, PlainSampler(broken))
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason="with a GPU it sleeps: tests/trainer/gpu/test_gpu_sampler.py")
 def test_sleep_is_refused_where_there_is_no_gpu(policy: Policy, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="needs a GPU"):
         VllmSampler(
