@@ -25,7 +25,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import AutoModelForCausalLM, PretrainedConfig
 
 from trainer.adapter import Adapter
-from trainer.attention import PACKED, Packing
+from trainer.attention import PACKED, STRICTLY_PACKED, Packing, Unpackable
 from trainer.config import Lora, ModelConfig, OptimConfig
 from trainer.kernels.logprob import Head as kernels_head
 from trainer.kernels.logprob import reference_logprob
@@ -72,6 +72,11 @@ class UpdateMemory:
     weights: int
     gradients: int
     optimizer: int
+    copy: int
+    """Of weights and optimizer, from which checkpoints are written while the run goes on; kept between them. On a GPU's
+    machine it is in the host's memory, and 0 here."""
+    reference: int
+    """The reference policy's weights."""
     activations: int
     """What the forward pass leaves for the backward pass, of one micro-batch."""
     head: int
@@ -82,7 +87,7 @@ class UpdateMemory:
     @property
     def fixed(self) -> int:
         """What no micro-batch can change."""
-        return self.weights + self.gradients + self.optimizer
+        return self.weights + self.gradients + self.optimizer + self.copy + self.reference
 
     @property
     def total(self) -> int:
@@ -136,10 +141,17 @@ def of_update(
     *,
     device: str,
     temperature: float = 1.0,
+    has_reference: bool = False,
 ) -> UpdateMemory:
-    """The second of two micro-batches of `shape`, when the gradients of the first are there, and the optimizer."""
-    with FakeTensorMode(), FAKE:
+    """The second of two micro-batches of `shape`, when the gradients of the first are there, and the optimizer.
+
+    A model that cannot be packed is counted with the attention that it has then, which keeps all scores; `shape` is
+    what its rows are padded to.
+    """
+    with FakeTensorMode(), FAKE, _GroupedProduct():
         model = _build(config, settings.dtype)
+        if not _can_be_packed(model):
+            model.set_attn_implementation("eager")
         if settings.lora is not None:
             _attach(model, settings.lora)
         if settings.gradient_checkpointing:
@@ -157,8 +169,10 @@ def of_update(
         states = optimizer.num_bytes
     activations, peak = ledger.marked, max(ledger.peak, step)
     number = sum(weight.numel() for weight in model.parameters())
+    copy = 0 if device == "cuda" else weights + states
+    reference = weights if has_reference else 0
     lost = int(HEAP_LOSS * ledger.small_at_peak) if device == "cpu" else 0
-    return UpdateMemory(number, weights, gradients, states, activations, peak - activations, lost)
+    return UpdateMemory(number, weights, gradients, states, copy, reference, activations, peak - activations, lost)
 
 
 def of_vllm(
@@ -174,7 +188,7 @@ def of_vllm(
 ) -> SamplerMemory:
     """On a GPU vLLM takes `share` of the device, and what the rest leaves of it becomes cache; on a CPU `cpu_cache`."""
     tokens = max(16384, context)  # as trainer/vllm_sampler.py has it
-    with FakeTensorMode(), FAKE, torch.no_grad():
+    with FakeTensorMode(), FAKE, _GroupedProduct(), torch.no_grad():
         model = _build(config, dtype)
         weights = sum(_bytes(weight) for weight in model.parameters())
         with Ledger() as ledger:
@@ -243,14 +257,44 @@ def _learn(
             _reference_head(hidden, head, temperature)
 
 
+def _can_be_packed(model: Any) -> bool:
+    """By what its attention asks for. What a model has in masks alone, `Policy` finds out from the values that it
+    computes, which nothing has here: such a model is counted as if it were packed."""
+    model.set_attn_implementation(STRICTLY_PACKED)
+    try:
+        with torch.no_grad():
+            _states(model, 2, 3)
+    except Unpackable:
+        return False
+    model.set_attn_implementation(PACKED)
+    return True
+
+
 def _states(model: Any, rows: int, width: int) -> Tensor:
     """[rows * width, H]"""
+    if model.config._attn_implementation == "eager":
+        tokens = torch.zeros(rows, width, dtype=torch.long)
+        padded: Tensor = trunk(model)(input_ids=tokens, use_cache=False).last_hidden_state
+        return padded.flatten(0, 1)
     packing, positions = Packing.of([width] * rows, FAKE), torch.arange(width).repeat(rows).unsqueeze(0)
-    tokens = torch.zeros_like(positions)
     states: Tensor = trunk(model)(
-        input_ids=tokens, position_ids=positions, packing=packing, use_cache=False
+        input_ids=torch.zeros_like(positions), position_ids=positions, packing=packing, use_cache=False
     ).last_hidden_state[0]
     return states
+
+
+class _GroupedProduct(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """The product of all experts, which fake tensors have in bfloat16 alone, though torch has it in float32, too."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is not torch.ops.aten._grouped_mm.default:
+            return func(*args, **(kwargs or {}))
+        one, other, ends = args[:3]
+        groups = [len(ends)] if one.ndim == other.ndim == 2 else []
+        return one.new_empty(*groups, one.shape[-2], other.shape[-1])
 
 
 def _reference_head(hidden: Tensor, head: Head, temperature: float) -> None:

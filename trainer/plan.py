@@ -527,8 +527,11 @@ def _forecast(config: RunConfig, model: _Model, prompts: Prompts, found: _Findin
     width = min(round(prompts.mean) + new_tokens, model.context)
     rows = min(max(1, config.micro_batch_tokens // width), config.completions // config.minibatches)
     shape = Shape(rows, width, rows * min(new_tokens, width - 1))
+    has_reference = bool(config.objective.method.kl_coef) and config.model.lora is None  # which is its own
     updates = {
-        name: memory.of_update(model.config, config.model, optim, shape, device=device.kind)
+        name: memory.of_update(
+            model.config, config.model, optim, shape, device=device.kind, has_reference=has_reference
+        )
         for name, optim in _optimizers(config).items()
     }
     largest = max(updates, key=lambda name: updates[name].total)
@@ -688,6 +691,8 @@ def _memory_lines(plan: Plan) -> list[str]:
         "weights": (update.weights, f"{update.parameters:,} parameters"),
         "gradients": (update.gradients, ""),
         "optimizer": (update.optimizer, f"of {forecast.update_of}"),
+        "reference": (update.reference, "the policy that the objective measures a divergence from"),
+        "checkpoint's copy": (update.copy, "of weights and optimizer, written while the run goes on"),
         "activations": (update.activations, f"a micro-batch of {shape.rows} x {shape.width} tokens"),
         "logits and loss": (update.head, f"{shape.targets:,} tokens learned from, backward pass included"),
         "allocator": (update.allocator, "lost between blocks"),

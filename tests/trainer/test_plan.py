@@ -14,10 +14,12 @@ import tiny
 import torch
 from test_cli import RECIPE, ROOT
 from test_cli import fails as fails_as_a_command
-from transformers import Qwen2Config
+from torch.utils._pytree import tree_leaves
+from transformers import CONFIG_MAPPING, AutoModelForCausalLM, Qwen2Config
 
 from trainer import fresh, memory
 from trainer.batch import Row
+from trainer.checkpoint import HostCopy
 from trainer.cli import main
 from trainer.config import ModelConfig, OptimConfig, read_config
 from trainer.policy import Policy
@@ -134,8 +136,38 @@ def test_an_update_on_fake_tensors_takes_what_a_real_one_takes(dtype: Any, muon_
     state = optimizer.state_dict()
     moments = [value for inner in state["optimizers"] for one in inner["state"].values() for value in one.values()]
     assert forecast.optimizer == sum(4 * kept.numel() for kept in (*moments, *state["masters"]) if kept.ndim)
+    copied = HostCopy().take((policy.model.state_dict(), state))
+    tensors = {part.data_ptr(): part for part in tree_leaves(copied) if isinstance(part, torch.Tensor)}
+    assert forecast.copy == pytest.approx(sum(part.nbytes for part in tensors.values()), rel=1e-3)
     real = ledger.peak - forecast.gradients  # which the first of the two micro-batches made
     assert forecast.activations + forecast.head == pytest.approx(real, rel=0.1)
+
+
+SMALL = {
+    "vocab_size": 320, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 2,
+    "num_key_value_heads": 1, "max_position_embeddings": 256,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("family", "settings"),
+    [("gemma2", {"head_dim": 16, "attn_logit_softcapping": 0.5}),
+     ("qwen3_moe", {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 32})],
+)  # fmt: skip
+def test_scores_that_are_kept_and_experts_are_in_the_forecast(family: str, settings: dict[str, int]) -> None:
+    """A model that cannot be packed keeps its attention's scores; fake tensors have no products of experts."""
+    model = AutoModelForCausalLM.from_config(CONFIG_MAPPING[family](**SMALL, **settings))
+    policy, optim = Policy(model, tiny.policy().tokenizer), OptimConfig(lr=1e-3)
+    policy.begin(optim, steps=3)
+    rows = [Row([1] * 60, [2] * 90, (-1.0) ** index, old_logprobs=[0.0] * 90) for index in range(16)]
+    with memory.Ledger() as ledger:
+        policy.update(rows, PRESETS["dapo"], step=0, temperature=1.0, max_tokens=8 * 150)
+    shape = memory.Shape(8, 150, 8 * 90)
+    forecast = memory.of_update(
+        model.config, ModelConfig(path="", dtype="float32"), optim, shape, device="cpu", has_reference=True
+    )
+    assert forecast.activations + forecast.head == pytest.approx(ledger.peak - forecast.gradients, rel=0.1)
+    assert forecast.reference == forecast.weights == forecast.copy - forecast.optimizer
 
 
 QWEN_7B = Qwen2Config(
@@ -191,6 +223,7 @@ prepare_process()
 import torch
 from trainer import fresh, memory
 from trainer.batch import Row
+from trainer.checkpoint import HostCopy
 from trainer.config import FreshModel, ModelConfig, OptimConfig
 from trainer.preset import PRESETS
 
@@ -204,8 +237,10 @@ def update(model, rows):
     policy = fresh.make(model, ["user\\nassistant\\n"], seed=0)
     policy.begin(OptimConfig(), steps=2)
     rows = [Row([1] * 60, [1] * 140, (-1.0) ** row, old_logprobs=[0.0] * 140) for row in range(rows)]
+    copy = HostCopy()
     for step in range(2):
         policy.update(rows, PRESETS["dapo"], step=step, temperature=1.0, max_tokens=4000)
+        copy.take((policy.model.state_dict(), policy.optimizer.state_dict()))
     return policy
 
 update(FreshModel(hidden=32, layers=1, heads=1, key_value_heads=1), 4)  # what the libraries take the first time
