@@ -107,7 +107,11 @@ class VllmSampler:
         self._engine = LLMEngine.from_engine_args(arguments)
         self._engine.output_processor.tokenizer = codec.tokenizer  # finds the texts to stop at
         if current_platform.is_cpu():
-            self._engine.apply_model(_refuse_padded_experts)
+            try:
+                self._engine.apply_model(_refuse_padded_experts)
+            except ConfigError:
+                self.close()
+                raise
         gc.freeze()  # collections while sampling would look through all that vLLM has loaded, again and again
         build = "cpu" if current_platform.is_cpu() else "gpu"
         self.description = f"vllm {vllm.__version__} ({build})"

@@ -120,20 +120,20 @@ kind = "process"
 
 
 @contextmanager
-def training(folder: Path) -> Iterator[subprocess.Popen[str]]:
-    """The command at work on a run, of which a step is done and the next is sampled."""
+def training(folder: Path, *arguments: str, until: str) -> Iterator[subprocess.Popen[str]]:
+    """The command at work on a run that has this checkpoint."""
     (folder / "ahead.toml").write_text(AHEAD)
     tiny.write_problems(folder / "train.jsonl", 20)
     command = "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); import assay; "
-    command += "sys.exit(assay.main(['train', 'ahead.toml']))"
+    command += "sys.exit(assay.main(sys.argv[1:]))"
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"}
     with (
         (folder / "output").open("w") as output,
-        subprocess.Popen([sys.executable, "-c", command], cwd=folder, env=environment, stdout=output,
+        subprocess.Popen([sys.executable, "-c", command, *arguments], cwd=folder, env=environment, stdout=output,
                          stderr=subprocess.PIPE, text=True) as process,
     ):  # fmt: skip
         try:
-            while not (folder / "runs/ahead/checkpoints/000001").exists():
+            while not (folder / "runs/ahead/checkpoints" / until).exists():
                 assert process.poll() is None, process.communicate()[1]
                 time.sleep(0.05)
             yield process
@@ -142,7 +142,7 @@ def training(folder: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 def test_the_second_signal_waits_for_no_batch_that_is_sampled_ahead(tmp_path: Path) -> None:
-    with training(tmp_path) as process:
+    with training(tmp_path, "train", "ahead.toml", until="000001") as process:
         process.send_signal(signal.SIGTERM)
         assert process.stderr is not None
         while "once more: end at once" not in (line := process.stderr.readline()):
@@ -159,3 +159,12 @@ def test_the_second_signal_waits_for_no_batch_that_is_sampled_ahead(tmp_path: Pa
     found = latest(run / "checkpoints")
     assert found is not None and found[1].step == 1
     assert load_file(found[0] / "model.safetensors"), "the last checkpoint is whole"
+
+
+def test_a_supervised_stage_is_finished_first_and_told_in_one_line(tmp_path: Path) -> None:
+    with training(tmp_path, "sft", "ahead.toml", "sft.0.steps=300", until="start") as process:
+        process.send_signal(signal.SIGINT)
+        errors = process.communicate()[1]
+    assert process.returncode == 1
+    assert errors.strip().endswith("assay: paused: interrupted; the same command goes on from here"), errors
+    assert (tmp_path / "runs/ahead/checkpoints/base").is_dir()
