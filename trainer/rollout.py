@@ -6,7 +6,7 @@ import hashlib
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Future, wait
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -75,14 +75,22 @@ def roll_out(
             raise Abandoned
         answers[place] = completion, judge.submit(problems[place // draw.count], completion.text)
     sampled = time.monotonic()
-    while wait([verdict for _, verdict in answers.values()], timeout=SECONDS_BETWEEN_LOOKS).not_done:
-        if is_over():
-            raise Abandoned
     groups = []
     for index, problem in enumerate(problems):
         pairs = [answers[place] for place in range(index * draw.count, (index + 1) * draw.count)]
-        groups.append(Group(problem, [made for made, _ in pairs], [verdict.result() for _, verdict in pairs]))
+        groups.append(Group(problem, [made for made, _ in pairs], [_awaited(verdict, is_over) for _, verdict in pairs]))
     return Rollout(groups, sampled - started, time.monotonic() - sampled)
+
+
+def _awaited(verdict: Future[Verdict], is_over: Callable[[], bool]) -> Verdict:
+    while True:
+        try:
+            return verdict.result(timeout=SECONDS_BETWEEN_LOOKS)
+        except TimeoutError:
+            if verdict.done():  # the judge's own
+                raise
+            if is_over():
+                raise Abandoned from None
 
 
 def seeds_of(problems: Sequence[Problem], count: int, *, seed: int, step: int, turn: int = 0) -> tuple[int, ...]:
