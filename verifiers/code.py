@@ -17,6 +17,7 @@ from verifiers.base import Boxes, Example, Verifier
 from verifiers.code_spec import CodeSpec, Test, check_prelude, check_sources, check_sources_in_box
 from verifiers.compare import output_difference, value_difference
 from verifiers.extract import Found, code_answer, final_part
+from verifiers.memoryless import keeps_nothing
 from verifiers.spec import read_spec
 from verifiers.syntax import NOT_PYTHON, parse
 from verifiers.trace import PASSED, Row, kept, shortened, shortened_json
@@ -180,18 +181,22 @@ async def _run_tests(spec: CodeSpec, program: str, source: str, boxes: Boxes) ->
 async def _run_together(spec: CodeSpec, source: str, boxes: Boxes) -> _Known:
     """What is known of the tests after all calls were made one after the other in one run, within one test's limits.
 
-    The first is as good as alone. Of the others a right value counts, and nothing else does: what is wrong, raises or
-    comes too late may be so because of the calls before it, and is called again in a run of its own.
+    The first is as good as alone. Of the others a right value counts, and a wrong one where the program keeps nothing
+    from call to call. Else what is wrong, raises or comes too late may be so because of the calls before it, and is
+    called again in a run of its own.
     """
     outcome = await boxes.programs.run(_job(spec, spec.tests, source), _limits(spec))
     is_whole = outcome.ending is Ending.EXITED and outcome.exit_code == 0
     returned = outcome.returned()[: len(spec.tests)]
     if len(returned) == len(spec.tests) > 1 and not is_whole:
         returned.pop()  # a run of its own shows whether it was this call that ended the run
-    known = {}
+    known = dict[int, _Ran]()
+    is_independent: bool | None = None
     for number, (test, one) in enumerate(zip(spec.tests, returned, strict=False), start=1):
         difference = await _aside(len(one.value), _wrong_value, spec, test, one.value)
-        if number == 1 or difference is None:
+        if number > 1 and difference and is_independent is None:
+            is_independent = await _aside(len(source), keeps_nothing, source)
+        if number == 1 or difference is None or is_independent:
             row = _row(number, spec, test, one.value, difference) | _amounts(one.seconds, outcome)
             known[number] = _Ran(difference, row, outcome.wall_seconds if number == 1 else 0.0)
     if len(spec.tests) == 1 or not outcome.returned():

@@ -14,6 +14,7 @@ PASSED = "passed"
 """The result of a test that found nothing."""
 
 Row = Mapping[str, Any]
+_PLAIN = json.JSONEncoder(ensure_ascii=False)
 
 
 def shortened(value: str | bytes, limit: int = MAX_CHARACTERS) -> str:
@@ -29,7 +30,7 @@ def shortened(value: str | bytes, limit: int = MAX_CHARACTERS) -> str:
 
 def shortened_json(value: Any) -> str:
     """A plain value as JSON, shortened."""
-    return shortened(json.dumps(value, ensure_ascii=False))
+    return shortened(_PLAIN.encode(value))
 
 
 def kept(rows: Sequence[Row]) -> list[Row]:
