@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Protocol
 
 from benchmarks.types import ProblemError, ProblemSet, ProblemSource
@@ -30,6 +31,8 @@ def load(source: ProblemSource) -> ProblemSet:
     if point is None:
         close = difflib.get_close_matches(source.name, points, n=1)
         hint = f"; did you mean {close[0]}?" if close else ""
+        if Path(source.name).is_file():
+            hint = f"; a file of your own is the set jsonl with path (on the command line: jsonl data={source.name})"
         raise ProblemError(f"{source.name}: no such problem set; installed: {', '.join(sorted(points))}{hint}")
     try:
         loader: Loader = point.load()
@@ -42,7 +45,8 @@ def load(source: ProblemSource) -> ProblemSet:
     seen: set[str] = set()
     for problem in loaded.problems:
         if problem.id in seen:
-            raise ProblemError(f"{source.name}: the problem id {problem.id!r} occurs twice; ids must be unique")
+            where = source.path or source.name
+            raise ProblemError(f"{where}: the problem id {problem.id!r} occurs twice; ids must be unique")
         seen.add(problem.id)
     return loaded
 

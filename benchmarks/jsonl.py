@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 
 from benchmarks.options import Options, read_options
-from benchmarks.rows import Row, rows, text
+from benchmarks.rows import Row, rows, speakable, text
 from benchmarks.types import ProblemError, ProblemSet, ProblemSource
 from verifiers import Message, Problem
 
@@ -20,8 +20,10 @@ FIELDS = {"id", "prompt", "messages", "verifier", "spec", "tags", "completion"}
 def load(source: ProblemSource) -> ProblemSet:
     """Read a file of problems; a line's "completion", where it has one, is a worked answer for supervised stages."""
     read_options(source, Options)
-    if source.path is None:
+    if not source.path:
         raise ProblemError("jsonl: no file given; set path (or data=PATH on the command line)")
+    if source.split is not None:
+        raise ProblemError(f"jsonl: split: found {source.split!r}, but a file of your own has none; give another path")
     path = Path(source.path)
     problems: list[Problem] = []
     worked: dict[str, str] = {}
@@ -44,9 +46,12 @@ def _problem(row: Row, place: str) -> Problem:
     tags = row.get("tags", {})
     if not isinstance(tags, dict):
         raise ProblemError(f"{place}: tags: found {tags!r}, expected an object of texts")
+    prompt = messages(row["messages"], f"{place}: messages") if "messages" in row else text(row, "prompt", place)
+    if not prompt:
+        raise ProblemError(f"{place}: prompt: is empty")
     return Problem(
         id=str(row.get("id", place)),
-        prompt=messages(row["messages"], f"{place}: messages") if "messages" in row else text(row, "prompt", place),
+        prompt=prompt,
         verifier=text(row, "verifier", place),
         spec=spec,
         tags={str(key): str(value) for key, value in tags.items()},
@@ -61,5 +66,5 @@ def messages(found: object, place: str) -> tuple[Message, ...]:
     for entry in found:
         if not isinstance(entry, dict) or set(entry) != {"role", "content"}:
             raise ProblemError(f"{place}: found {entry!r}, expected an object with role and content")
-        conversation.append(Message(role=str(entry["role"]), content=str(entry["content"])))
+        conversation.append(Message(role=str(entry["role"]), content=speakable(str(entry["content"]), place)))
     return tuple(conversation)

@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class SandboxError(Exception):
@@ -212,7 +212,7 @@ class SandboxConfig(BaseModel):
 
     kind: SandboxKind = "auto"
     """docker, bubblewrap, process (no isolation at all), or auto: docker where an engine answers, else bubblewrap."""
-    slots: int | None = None
+    slots: int | None = Field(None, ge=1)
     """Boxes that run at the same time; default: one for each core this process may use."""
     image: str | None = None
     """Docker image to use instead of the one that `assay sandbox build` made."""

@@ -5,17 +5,21 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import difflib
+import errno
+import io
 import json
 import logging
 import os
 import signal
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, replace
+from importlib.metadata import version
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 if TYPE_CHECKING:
     from sandbox import Finding as BoxFinding
@@ -30,10 +34,20 @@ if TYPE_CHECKING:
 
 RUNS = Path("runs")
 DONE, FOUND_FAILURES, USER_MISTAKE, MACHINE_LACKS = 0, 1, 2, 3
+NOT_ALLOWED = {
+    errno.ENOSPC: "make room, then give the same command again",
+    errno.EDQUOT: "make room, then give the same command again",
+    errno.EROFS: "work in a folder that can be written",
+    errno.EACCES: "give yourself the right to it, or name another",
+    errno.EPERM: "give yourself the right to it, or name another",
+}
+"""What a person can do where the machine does not let us read or write a file."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; exit code 0 done, 1 found failures, 2 the user's mistake, 3 the machine lacks something."""
+    for stream in (sys.stdout, sys.stderr):
+        _never_fails(stream)
     arguments = _parse(argv)
     prepare_process()
     signal.signal(signal.SIGTERM, _end)  # so that boxes are closed then, too
@@ -254,7 +268,7 @@ def _rejudge(arguments: argparse.Namespace) -> int:
     from trainer.mixture import load_mixture
     from verifiers import Router
 
-    run = rejudge.StoredRun(arguments.run_directory, step=arguments.step)
+    run = rejudge.StoredRun(_run_folder(arguments.run_directory), step=arguments.step)
     data = load_mixture(run.config.data)
     chosen: dict[str, Any] = {} if arguments.sandbox == "auto" else {"kind": arguments.sandbox}
     if arguments.jobs:
@@ -288,13 +302,24 @@ def _new(arguments: argparse.Namespace) -> int:
 def _view(arguments: argparse.Namespace) -> int:
     from trainer import view
 
-    is_name = not arguments.directory.exists() and (RUNS / arguments.directory).exists()
-    found = view.look(RUNS / arguments.directory if is_name else arguments.directory)
+    found = view.look(_run_folder(arguments.directory))
+    has_page = found.rollouts or arguments.step is not None or arguments.out
+    page = view.write_page(found, arguments.step, arguments.out) if has_page else None
     for line in view.summary(found):
         _say(line)
-    if found.rollouts or arguments.step is not None or arguments.out:
-        _say(f"\nits rollouts and the curve, for a browser: {view.write_page(found, arguments.step, arguments.out)}")
+    if page:
+        _say(f"\nits rollouts and the curve, for a browser: {page}")
     return DONE
+
+
+def _run_folder(given: Path) -> Path:
+    """A run's directory, from that or from its name in runs/."""
+    if given.exists():
+        return given
+    if (RUNS / given).exists():
+        return RUNS / given
+    there = sorted(path.parent.name for path in RUNS.glob("*/config.json"))
+    raise Failure(USER_MISTAKE, f"{given}: no such run; {RUNS}/ has {', '.join(there) or 'none'}")
 
 
 def _sandbox(arguments: argparse.Namespace) -> int:
@@ -313,6 +338,8 @@ def _sandbox(arguments: argparse.Namespace) -> int:
             _say(f"{'ok ' if finding.passed else 'NO '} {finding.name:24} {finding.seen}")
         return DONE if all(finding.passed for finding in findings) else FOUND_FAILURES
     leftovers = sandbox.list_leftovers() if arguments.action == "ls" else sandbox.prune_leftovers()
+    if not leftovers:
+        _say("no box is running, and none was left behind" if arguments.action == "ls" else "nothing was left behind")
     for leftover in leftovers:
         state = "removed" if arguments.action == "prune" else "live" if leftover.is_live else "left behind"
         _say(f"{state:12} {leftover.kind:10} {leftover.name}  of {leftover.owner}")
@@ -372,13 +399,14 @@ def prepare_process() -> None:
         "TOKENIZERS_PARALLELISM": "false",
         "TORCH_CPP_LOG_LEVEL": "ERROR",
         "TRITON_F32_DEFAULT": "ieee",  # or vLLM's attention on a GPU multiplies in 10 bits, the trainer's in float32
-        "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+        **({} if sys.stderr.isatty() else {"HF_HUB_DISABLE_PROGRESS_BARS": "1"}),
     }.items():
         os.environ.setdefault(name, value)
     if not Path("/dev/nvidiactl").exists():  # on a CPU, compiling costs more than it gives
         os.environ.setdefault("TORCHDYNAMO_DISABLE", "1")
     warnings.filterwarnings("ignore", category=FutureWarning, module="vllm")
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # which misses kernels that are not used here
+    logging.getLogger("huggingface_hub.utils._http").setLevel(logging.ERROR)  # two lines for each of six tries
 
 
 def _make_sampler(config: RunConfig) -> MakeSampler:
@@ -416,6 +444,12 @@ def _open_vllm() -> Any:
     return VllmSampler
 
 
+def _never_fails(stream: TextIO) -> None:
+    """Where a terminal has no letter for it, as `…` in ASCII, a ? is written, and no run ends for it."""
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="replace")
+
+
 def _say(line: str) -> None:
     print(line, flush=True)
 
@@ -443,6 +477,13 @@ def _one_line_errors() -> Iterator[None]:
         _exit(MACHINE_LACKS, str(error))
     except Failure as error:
         _exit(error.code, str(error))
+    except BrokenPipeError:  # who read our lines has seen enough, as `head` has
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python flushes at its end
+        raise SystemExit(128 + signal.SIGPIPE) from None
+    except OSError as error:
+        if error.errno not in NOT_ALLOWED:
+            raise
+        _exit(MACHINE_LACKS, f"{error.filename or 'a file'}: {error.strerror}; {NOT_ALLOWED[error.errno]}")
     except KeyboardInterrupt as error:
         [number] = error.args or [signal.SIGINT]
         print("assay: interrupted; the same command goes on from the last checkpoint", file=sys.stderr, flush=True)
@@ -450,7 +491,7 @@ def _one_line_errors() -> Iterator[None]:
         os._exit(128 + number)  # Python would wait for threads: for a checkpoint half written, a batch half sampled
 
 
-def _exit(code: int, line: str) -> None:
+def _exit(code: int, line: str) -> NoReturn:
     print(f"assay: {' '.join(line.split())}", file=sys.stderr)
     raise SystemExit(code)
 
@@ -461,26 +502,51 @@ def _end(number: int, frame: FrameType | None) -> None:
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """Flags and `key=value` overrides may stand in any order, which argparse alone does not allow."""
-    parser = _parser()
+    parser, verbs = _parser()
     words = list(sys.argv[1:] if argv is None else argv)
+    if words[:1] == ["help"]:
+        words = [*words[1:], "--help"]
     if words[:1] == ["eval"] and words[1:2] in (["compare"], ["export"]):  # verbs of two words, not problem sets
         words[:2] = [" ".join(words[:2])]
+    if not words or (words[0] not in verbs and not words[0].startswith("-")):
+        close = difflib.get_close_matches(words[0], verbs, n=1) if words else []
+        hint = f"; did you mean {close[0]}?" if close else "; see assay --help"
+        wrong = f"{words[0]}: no such command" if words else "no command given"
+        _exit(USER_MISTAKE, f"{wrong}; there are {', '.join(verbs)}{hint}")
     arguments, rest = parser.parse_known_args(words)
     if hasattr(arguments, "overrides"):
-        arguments.overrides += [word for word in rest if "=" in word and not word.startswith("-")]
+        arguments.overrides = [*arguments.overrides, *(word for word in rest if "=" in word and word[0] != "-")]
         rest = [word for word in rest if word not in arguments.overrides]
         if "=" in (getattr(arguments, "name", None) or ""):  # `verify --run RUNDIR key=value` has no NAME
             arguments.overrides.insert(0, arguments.name)
             arguments.name = None
     if rest:
-        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+        first = next((word for word in rest if word.startswith("-")), None)
+        wrong = f"{first}: no such flag" if first else f"{rest[0]}: one argument too many"
+        hint = "; a setting is written key=value, without dashes" if first and hasattr(arguments, "overrides") else ""
+        _exit(USER_MISTAKE, f"{words[0]}: {wrong}{hint}; see assay {words[0]} --help")
     return arguments
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """One line, without the usage before it."""
+        command = self.prog.removeprefix("assay").strip()
+        _exit(USER_MISTAKE, f"{command}{': ' * bool(command)}{message}; see {self.prog} --help")
+
+
+def _count_from_1(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"found {text!r}; should be a whole number from 1")
+    return int(text)
+
+
+def _parser() -> tuple[argparse.ArgumentParser, Collection[str]]:
+    """The parser, and the names of its commands."""
+    parser = _Parser(
         prog="assay", description="Reinforcement learning for reasoning models on rewards that a program can verify."
     )
+    parser.add_argument("--version", action="version", version=f"assay {version('assay')}")
     verbs = parser.add_subparsers(metavar="COMMAND", required=True)
 
     def verb(name: str, run: Any, text: str) -> argparse.ArgumentParser:
@@ -495,19 +561,19 @@ def _parser() -> argparse.ArgumentParser:
     ):
         command = verb(name, run, text)
         command.add_argument("recipe", metavar="RECIPE_OR_TOML", help="a shipped recipe (assay list) or a TOML file")
-        command.add_argument("overrides", nargs="*", metavar="key=value", help="for example optim.lr=3e-6")
+        command.add_argument("overrides", nargs="*", default=[], metavar="key=value", help="for example optim.lr=3e-6")
         if name == "plan":
             command.add_argument("--json", type=Path, metavar="FILE", help="the same for programs")
             command.add_argument("--no-probe", dest="probe", action="store_false", help="measure no speed")
 
     command = verb("eval", _eval, "score a model, or stored completions, on a problem set")
     command.add_argument("name", metavar="NAME", help="a problem set (see assay list), or several: math500,aime24")
-    command.add_argument("--model", metavar="PATH_OR_HUB")
+    command.add_argument("--model", metavar="PATH_OR_HUB", help="a model's folder, or its name on the hub")
     command.add_argument("--endpoint", metavar="URL", help="an OpenAI-compatible server that has the model")
     command.add_argument("--completions", type=Path, metavar="FILE", help='lines {"id", "completion"} to judge')
     command.add_argument("--protocol", metavar="NAME_OR_TOML", help="how to ask and sample; default own, the sets' own")
     command.add_argument("--n", type=int, help="completions for each problem")
-    command.add_argument("--max-problems", type=int, metavar="N")
+    command.add_argument("--max-problems", type=int, metavar="N", help="only the first so many")
     command.add_argument(
         "--shard", metavar="2/4", help="only this part of the problems; the last part writes the report"
     )
@@ -517,7 +583,9 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE_OR_FOLDER",
         help="the report; default runs/eval/NAME.json; its journal is beside",
     )
-    command.add_argument("overrides", nargs="*", metavar="key=value", help="data=PATH, temperature=0.6, aime24.n=64, …")
+    command.add_argument(
+        "overrides", nargs="*", default=[], metavar="key=value", help="data=PATH, temperature=0.6, aime24.n=64, …"
+    )
 
     command = verb("eval compare", _eval_compare, "compare two evals of the same problems")
     command.add_argument("first", type=Path, metavar="A.json", help="a report, or a folder of reports")
@@ -535,12 +603,16 @@ def _parser() -> argparse.ArgumentParser:
 
     command = verb("verify", _verify, "run a verifier's own examples, or judge a file of completions or a run again")
     command.add_argument("name", nargs="?", metavar="NAME", help="a verifier (see assay list)")
-    command.add_argument("--file", type=Path, metavar="IN.jsonl")
+    command.add_argument(
+        "--file", type=Path, metavar="IN.jsonl", help='lines {"id", "verifier", "spec", "completion"} to judge'
+    )
     command.add_argument("--run", type=Path, metavar="RUNDIR", dest="run_directory", help="judge its rollouts again")
     command.add_argument("--step", type=int, metavar="N", help="with --run: of one step only")
-    command.add_argument("overrides", nargs="*", metavar="key=value", help="with --run: math.tolerance=1e-3, …")
-    command.add_argument("--out", type=Path, metavar="OUT.jsonl")
-    command.add_argument("--jobs", type=int, metavar="N", help="boxes at a time; default: one for each core")
+    command.add_argument(
+        "overrides", nargs="*", default=[], metavar="key=value", help="with --run: math.tolerance=1e-3, …"
+    )
+    command.add_argument("--out", type=Path, metavar="OUT.jsonl", help="the verdicts, a line for each")
+    command.add_argument("--jobs", type=_count_from_1, metavar="N", help="boxes at a time; default: one for each core")
     command.add_argument("--sandbox", default="auto", choices=("auto", "docker", "bubblewrap", "process"))
 
     command = verb("new", _new, "write the package of a new verifier, ready to install")
@@ -555,4 +627,4 @@ def _parser() -> argparse.ArgumentParser:
 
     verb("list", _list, "installed verifiers, benchmarks, protocols and recipes, with where each comes from")
     verb("doctor", _doctor, "what this machine has and lacks, and what to type")
-    return parser
+    return parser, verbs.choices.keys()

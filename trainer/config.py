@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import tomllib
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,7 +16,7 @@ from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
 from benchmarks import ProblemSource
 from sandbox import SandboxConfig
 from trainer.preset import PRESETS, AdvantageMode, Average, Correction, Divergence, Preset, PresetName
-from trainer.settings import ConfigError, Table, validated
+from trainer.settings import MAX_SEED, ConfigError, Table, validated
 
 
 class FreshModel(Table):
@@ -396,7 +397,7 @@ class RunConfig(Table):
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     """The run directory is `runs/NAME`."""
-    seed: int = Field(1, ge=0)
+    seed: int = Field(1, ge=0, le=MAX_SEED)
     steps: int = Field(ge=0)
     """Steps of reinforcement learning."""
     problems: int = Field(32, ge=1)
@@ -518,10 +519,12 @@ def read_config(recipe: str, overrides: Sequence[str] = ()) -> tuple[RunConfig, 
     if not path.is_file():
         known = ", ".join(recipes())
         raise ConfigError(f"{recipe}: no such recipe or file; shipped recipes: {known}")
-    text = path.read_text()
     try:
+        text = path.read_text(encoding="utf-8")
         values = tomllib.loads(text)
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path.name}: not UTF-8: {error.reason} at byte {error.start + 1}") from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path.name}: not valid TOML: {error}") from None
-    values.setdefault("name", path.stem)
+    values.setdefault("name", re.sub(r"[^A-Za-z0-9._-]+", "-", path.stem))
     return validated(RunConfig, path.name, values, overrides), text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Iterator
@@ -21,9 +22,10 @@ def writing(path: Path, *failures: type[Exception]) -> Iterator[None]:
         yield
     except named as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else " ".join(str(error).split())
+        is_full = not isinstance(error, OSError) or error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        remedy = f"{_free(path):.1f} GB are free there; make room" if is_full else "make it a place that can be written"
         raise WriteFailed(
-            f"{path}: cannot be written: {reason} ({_free(path):.1f} GB are free there); make room: the same command "
-            "then goes on from the last whole checkpoint"
+            f"{path}: cannot be written: {reason}; {remedy}: the same command then goes on from what is whole"
         ) from error
 
 

@@ -24,7 +24,7 @@ from trainer.optimizer import Optimizer
 from trainer.preset import PRESETS, Preset
 from trainer.rotary import hold_long_factors
 from trainer.settings import ConfigError
-from trainer.text import Codec, context_of, missing_model, stop_ids
+from trainer.text import Codec, context_of, missing_model, read_architecture, stop_ids
 from trainer.world import World
 
 HALVES = torch.bfloat16, torch.float16
@@ -69,6 +69,7 @@ class Policy:
     @classmethod
     def load(cls, path: str, *, dtype: str) -> Policy:
         """From the Hugging Face hub or a local folder. Raises `ConfigError` when there is no such model."""
+        read_architecture(path)
         try:
             tokenizer = AutoTokenizer.from_pretrained(path)
             model = AutoModelForCausalLM.from_pretrained(path, dtype=getattr(torch, dtype))

@@ -76,15 +76,17 @@ class RunDirectory:
         resolved = config.model_dump(mode="json")
         refuse_other_settings(path, resolved)
         run = cls(path)
-        for folder in ("rollouts", "evals", "checkpoints"):
-            (path / folder).mkdir(parents=True, exist_ok=True)
-        with (path / ".lock").open("w") as lock:
+        with writing(path):
+            for folder in ("rollouts", "evals", "checkpoints"):
+                (path / folder).mkdir(parents=True, exist_ok=True)
+            lock = (path / ".lock").open("w")
+        with lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise ConfigError(f"{path}: another process is training this run; give this one another name") from None
             run._sweep()
-            if not (path / "config.json").exists():
+            if not any(run.checkpoints.iterdir()):
                 write_whole(path / "run.toml", text)
                 write_whole(path / "environment.json", json.dumps(_environment(), indent=1))
                 write_whole(path / "config.json", json.dumps(resolved, indent=1))
@@ -254,9 +256,10 @@ def _unicode(text: str) -> str:
 def refuse_other_settings(path: Path, resolved: dict[str, Any]) -> None:
     """Raise `ConfigError` if an unfinished run in `path` has other settings than these; with none there, do nothing.
 
-    A setting that an earlier version did not have yet counts as its default.
+    A setting that an earlier version did not have yet counts as its default. A run without a checkpoint has nothing to
+    lose: what ended it, a model that was not found above all, is mended in the settings.
     """
-    if not (path / "config.json").exists():
+    if not (path / "config.json").exists() or not any((path / "checkpoints").glob("*/config.json")):
         return
     before, after = dict(_flat(_in_present_terms((path / "config.json").read_text()))), dict(_flat(resolved))
     for key in sorted(before.keys() | after.keys()):

@@ -11,13 +11,24 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 T = TypeVar("T", bound=BaseModel)
 
+MAX_SEED = 2**32 - 1
+"""What numpy, and so vLLM, takes for one."""
+IN_WORDS = {
+    "model_type": "should be a table",
+    "dict_type": "should be a table",
+    "tuple_type": "should be a list",
+    "list_type": "should be a list",
+    "string_type": "should be a text",
+}
+"""By pydantic's type of mistake, where its message speaks of Python."""
+
 
 class ConfigError(ValueError):
     """A mistake in a run's settings: the message says where, what was found and what would be right."""
 
 
 class Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
 
 
 def validated(model: type[T], where: str, values: dict[str, Any], overrides: Sequence[str]) -> T:
@@ -62,17 +73,17 @@ def _one_line(file: str, error: ValidationError, model: type[BaseModel], values:
         return f"{file}: {where}: no such setting; [{'.'.join(table) or 'top level'}] has {', '.join(fields)}{hint}"
     if first["type"] == "missing":
         return f"{file}: {where}: missing; it must be set"
-    message = first["msg"].removeprefix("Value error, ")
+    message = IN_WORDS.get(first["type"]) or first["msg"].removeprefix("Value error, ")
     if first["type"] == "value_error":
         return f"{file}: {where}: {message}" if first["loc"] else f"{file}: {message}"
     return f"{file}: {where}: {message}; found {first['input']!r}"
 
 
 def _as_written(place: Sequence[int | str], values: Any) -> list[str]:
-    """Without the number of an entry where one table stands for a list of one."""
+    """Without the number of an entry where one table stands for a list of one, and pydantic's mark of a key."""
     parts = []
     for part in place:
-        if isinstance(part, int) and isinstance(values, dict):
+        if part == "[key]" or (isinstance(part, int) and isinstance(values, dict)):
             continue
         parts.append(str(part))
         if isinstance(values, dict):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from transformers import AutoConfig, AutoTokenizer, GenerationConfig, PretrainedConfig
@@ -74,8 +75,9 @@ class StoredModel:
 
 def describe(path: str) -> StoredModel:
     """A model on the hub or in a local folder. Raises `ConfigError` when there is none."""
+    config = read_architecture(path)
     try:
-        tokenizer, config = AutoTokenizer.from_pretrained(path), AutoConfig.from_pretrained(path)
+        tokenizer = AutoTokenizer.from_pretrained(path)
     except (OSError, ValueError) as error:
         raise missing_model(path, error) from error
     try:
@@ -106,6 +108,26 @@ def stop_ids(found: int | Sequence[int] | None) -> list[int]:
     return [] if found is None else [found] if isinstance(found, int) else list(found)
 
 
+def read_architecture(path: str) -> Any:
+    """The configuration of a model on the hub or in a local folder. Raises `ConfigError` when there is none."""
+    folder = Path(path)
+    if folder.is_dir() and ((folder / "run.toml").is_file() or not (folder / "config.json").is_file()):
+        inner = [
+            found.parent for found in (*folder.glob("checkpoints/*/*.safetensors"), *folder.glob("*/*.safetensors"))
+        ]
+        last = max(inner, key=lambda found: (found.name.isdigit(), found.name), default=None)
+        hint = f"; {last} is one" if last else ": it has no config.json"
+        raise ConfigError(f"model: cannot load {path!r}: not a model's folder{hint}")
+    if not folder.is_dir() and (path.startswith((".", "/", "~")) or path.count("/") > 1):
+        raise ConfigError(f"model: cannot load {path!r}: no such folder; a name on the hub looks like owner/model")
+    try:
+        return AutoConfig.from_pretrained(path)
+    except (OSError, ValueError) as error:
+        raise missing_model(path, error) from error
+
+
 def missing_model(path: str, error: Exception) -> ConfigError:
+    if Path(path).is_dir():
+        return ConfigError(f"model: cannot load {path!r}: {' '.join(str(error).split())[:300]}")
     reason = str(error).splitlines()[0]
-    return ConfigError(f"model: cannot load {path!r}: neither a model's folder nor a name on the hub ({reason})")
+    return ConfigError(f"model: cannot load {path!r}: no such folder, and not to be had from the hub ({reason})")

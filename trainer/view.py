@@ -95,7 +95,8 @@ def summary(view: View) -> Iterator[str]:
     more = " … all are on the page, and in config.json"
     yield from textwrap.wrap(settings, 118, max_lines=MAX_SETTINGS, placeholder=more, break_on_hyphens=False)
     if view.metrics:
-        yield f"step {done}: " + "  ".join(_last(view.metrics[-1]))
+        metrics = f"step {done}: " + ", ".join(_last(view.metrics[-1]))
+        yield from textwrap.wrap(metrics, 118, subsequent_indent="  ", break_on_hyphens=False)
     if len(view.training) + len(view.held_out) > 1:
         yield ""
         yield from plot(view.training, view.held_out, steps)
@@ -273,6 +274,8 @@ def _verifier_lines(events: Lines) -> list[str]:
             statuses.update(one["by_status"])
             reasons.update(one["reasons"])
         total, unjudged = statuses.total(), statuses["unjudged"]
+        if not total:
+            continue
         slowest = max(one["max_seconds"] for one in figures)
         p50, p99 = figures[-1]["p50_seconds"], figures[-1]["p99_seconds"]
         why = f", most often: {_short(reasons.most_common(1)[0][0], MAX_REASON)}" if reasons else ""

@@ -33,6 +33,8 @@ from trainer.settings import ConfigError
 from trainer.text import Codec
 from trainer.types import Completion
 
+MAX_BATCHED_TOKENS = 16384
+"""In one forward pass of the engine, or one whole context; and so the most sequences, each with a token, at a time."""
 LORA_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
 """Those that vLLM can be made ready for."""
 
@@ -87,8 +89,8 @@ class VllmSampler:
             dtype=dtype,  # "auto" would turn float32 weights into bfloat16
             seed=seed,
             max_model_len=context,
-            max_num_seqs=max_sequences,
-            max_num_batched_tokens=max(16384, context),
+            max_num_seqs=min(max_sequences, MAX_BATCHED_TOKENS),
+            max_num_batched_tokens=max(MAX_BATCHED_TOKENS, context),
             # On the CPU a request with its own seed crashes when its prefill is cut in pieces.
             enable_chunked_prefill=not current_platform.is_cpu(),
             logprobs_mode="processed_logprobs",  # the distribution sampled from, temperature included

@@ -58,7 +58,13 @@ def test_the_version_changes_with_the_file(tmp_path: Path) -> None:
         ((GOOD | {"spec": "2"},), "own.jsonl:1: spec: found '2', expected an object"),
         ((GOOD | {"anwser": "2"},), "own.jsonl:1: anwser: no such field; a problem has completion, id"),
         ((GOOD | {"messages": []},), "own.jsonl:1: messages: found [], expected a list"),
-        ((GOOD, GOOD), "the problem id 'one' occurs twice"),
+        ((GOOD | {"prompt": ""},), "own.jsonl:1: prompt: is empty"),
+        ((GOOD | {"prompt": "a\ud800"},), "own.jsonl:1: prompt: character 2 is half of one: '\\ud800'"),
+        (
+            ({k: v for k, v in GOOD.items() if k != "prompt"} | {"messages": [{"role": "user", "content": "\udc00"}]},),
+            "own.jsonl:1: messages: character 1 is half of one",
+        ),
+        ((GOOD, GOOD), "own.jsonl: the problem id 'one' occurs twice"),
         ((), "jsonl: no problems in"),
     ],
 )
@@ -79,6 +85,17 @@ def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
         load(ProblemSource(name="jsonl", path=str(path)))
     path.write_text(json.dumps(GOOD | {"prompt": "a\u2028b"}, ensure_ascii=False))
     assert load(ProblemSource(name="jsonl", path=str(path))).problems[0].prompt == "a\u2028b"
+
+
+def test_a_mark_before_the_first_line_is_no_part_of_it(tmp_path: Path) -> None:
+    path = tmp_path / "own.jsonl"
+    path.write_bytes(b"\xef\xbb\xbf" + json.dumps(GOOD).encode() + b"\r\n")
+    assert [problem.id for problem in load(ProblemSource(name="jsonl", path=str(path))).problems] == ["one"]
+
+
+def test_a_file_has_no_splits(tmp_path: Path) -> None:
+    with pytest.raises(ProblemError, match="jsonl: split: found 'test', but a file of your own has none"):
+        load(ProblemSource(name="jsonl", path=written(tmp_path, GOOD), split="test"))
 
 
 def test_an_unknown_set_names_those_there_are() -> None:

@@ -348,8 +348,10 @@ def test_what_the_session_carries_comes_back_as_it_was_at_the_checkpoint(tmp_pat
 
 def old_settings(root: Path, config: RunConfig) -> Path:
     """An unfinished run of a version that had no `checkpoints.best`."""
-    with RunDirectory.open(root, config, ""):
-        path = root / config.name / "config.json"
+    with RunDirectory.open(root, config, "") as directory:
+        path = directory.path / "config.json"
+    (directory.checkpoints / "start").mkdir()
+    (directory.checkpoints / "start/config.json").touch()
     written = json.loads(path.read_text())
     assert written["checkpoints"].pop("best") == 0
     path.write_text(json.dumps(written))

@@ -12,6 +12,11 @@ from pathlib import Path
 import pytest
 import tiny
 
+from benchmarks import ProblemSet
+from trainer import cli
+from trainer.evals.sources import read_completions
+from trainer.settings import ConfigError
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -141,10 +146,98 @@ def test_verify_of_a_missing_file(place: Path) -> None:
     fails(2, "nowhere.jsonl: no such file", "verify", "--file", "nowhere.jsonl", "--out", "out.jsonl", cwd=place)
 
 
-def test_a_command_that_is_none() -> None:
-    ended = assay("trian", cwd=ROOT)
-    assert ended.returncode == 2
-    assert "invalid choice: 'trian'" in ended.stderr
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("", "no command given; there are train, sft,"),
+        ("trian", "trian: no such command; there are train, sft,"),
+        ("trian", "did you mean train?"),
+        ("--fast", "the following arguments are required: COMMAND; see assay --help"),
+        ("train", "train: the following arguments are required: RECIPE_OR_TOML; see assay train --help"),
+        ("train own.toml --steps=3", "train: --steps=3: no such flag; a setting is written key=value, without dashes"),
+        ("view a b", "view: b: one argument too many; see assay view --help"),
+        ("eval compare a", "eval compare: the following arguments are required: B.json; see assay eval compare"),
+        ("eval math500 --n many", "argument --n: invalid int value: 'many'"),
+        ("sandbox fly", "invalid choice: 'fly' (choose from 'build', 'doctor', 'ls', 'prune')"),
+        ("verify --file a --out b --jobs 0", "argument --jobs: found '0'; should be a whole number from 1"),
+    ],
+)
+def test_a_command_that_cannot_be_read_is_one_line(
+    words: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(words.split())
+    said = capsys.readouterr()
+    assert (ended.value.code, said.out) == (2, "")
+    assert message in said.err and said.err.startswith("assay: ") and said.err.count("\n") == 1, said.err
+
+
+@pytest.mark.parametrize(("words", "first"), [("help", "usage: assay "), ("help eval compare", "usage: assay eval c")])
+def test_help_is_a_word_too(words: str, first: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(words.split())
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.startswith(first)
+
+
+def test_a_reader_who_has_seen_enough_gets_no_traceback(place: Path) -> None:
+    command = f"{sys.executable} -m assay list | head -1; echo ${{PIPESTATUS[0]}}"
+    settings = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}  # each line is a write that can fail
+    ended = subprocess.run(["bash", "-c", command], cwd=place, env=settings, capture_output=True, text=True, check=True)
+    assert ended.stderr == ""
+    assert ended.stdout.splitlines()[-1] in ("141", "0"), "0 where all was written before the reader left"
+
+
+def test_a_terminal_without_our_letters_gets_others(place: Path) -> None:
+    ended = assay("eval", "--help", cwd=place, environment={"PYTHONIOENCODING": "ascii"})
+    assert ended.returncode == 0 and "aime24.n=64, ?" in " ".join(ended.stdout.split()), ended.stderr
+
+
+def test_a_place_that_cannot_be_written_is_one_line(place: Path) -> None:
+    for name in ("runs", "assay-mine"):
+        (place / name).write_text("a file, where a folder is to be made")
+    fails(3, "runs/own: cannot be written: Not a directory", "train", "own.toml", "sandbox.kind=process", cwd=place)
+
+
+def test_a_report_never_goes_over_a_file_that_is_none(place: Path) -> None:
+    problem = json.loads((place / "held_out.jsonl").read_text().splitlines()[0])
+    (place / "stored.jsonl").write_text(json.dumps({"id": problem["id"], "completion": "1"}) + "\n")
+    arguments = ("eval", "jsonl", "data=held_out.jsonl", "--completions", "stored.jsonl", "sandbox.kind=process")
+    fails(2, "--out own.toml: is a file, and no report", *arguments, "--out", "own.toml", cwd=place)
+    assert (place / "own.toml").read_text() == RECIPE
+    ended = assay(*arguments, "--out", "reports", cwd=place)
+    assert ended.returncode == 0, ended.stderr
+    assert (place / "reports/held_out.json").is_file()
+    ended = assay(*arguments, "--out", "reports", cwd=place)
+    assert "held_out: 1 of 1 completions are in the journal" in ended.stderr, "nothing was done, and that is said"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "stored.jsonl: there is none in it"),
+        ("x", "stored.jsonl:1: not JSON: Expecting value at column 1"),
+        ('{"id": "a"}', 'stored.jsonl:1: found the fields id; expected {"id": "…", "completion": "…"}'),
+        ("[]", "stored.jsonl:1: found a list; expected"),
+        ('{"id": "a", "completion": 3}', "stored.jsonl:1: found the fields id, completion; expected"),
+    ],
+)
+def test_a_broken_line_of_stored_completions_is_named(text: str, message: str, place: Path) -> None:
+    (place / "stored.jsonl").write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        read_completions(place / "stored.jsonl", ProblemSet("held_out", "1", ()))
+    assert message in str(caught.value)
+
+
+def test_a_run_that_is_none_names_those_there_are(place: Path) -> None:
+    (place / "runs/one").mkdir(parents=True)
+    (place / "runs/one/config.json").write_text("{}")
+    fails(2, "two: no such run; runs/ has one", "view", "two", cwd=place)
+    fails(2, "two: no such run; runs/ has one", "verify", "--run", "two", cwd=place)
+
+
+def test_a_file_of_problems_in_place_of_a_set(place: Path) -> None:
+    fails(2, "(on the command line: jsonl data=train.jsonl)", "eval", "train.jsonl", "--model", "x", cwd=place)
 
 
 def test_verify_runs_a_verifiers_own_examples(place: Path) -> None:

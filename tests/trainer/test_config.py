@@ -50,6 +50,13 @@ def test_shipped_recipes_are_valid_and_say_what_they_are_in_their_first_line(rec
         (["problems=32", "minibatches=5"], "minibatches: 5 does not divide problems = 32"),
         (["sampling.sleep=true", "sampling.sampler=plain"], "sampling: sleep: the plain sampler is the trained model"),
         (["sampling.sleep=true", "sampling.max_staleness=1"], "sampling: sleep: with max_staleness the sampler works"),
+        (["optim.lr=inf"], "optim.lr: Input should be a finite number; found inf"),
+        (["optim.betas=[0.9, nan]"], "optim.betas.1: Input should be a finite number; found nan"),
+        (["seed=4294967296"], "seed: Input should be less than or equal to 4294967295"),
+        (["sandbox.slots=0"], "sandbox.slots: Input should be greater than or equal to 1; found 0"),
+        (["model=5"], "model: should be a table; found 5"),
+        (["optim="], "optim: should be a table; found ''"),
+        (["health.actions.tired=stop"], "health.actions.tired: Input should be 'non_finite'"),
         (["optim"], "an override looks like key=value"),
         (["steps.x=1"], "steps is a single value, not a table"),
     ],
@@ -138,6 +145,17 @@ def test_what_cannot_work_in_the_data_is_refused_with_the_reason(
 def test_broken_toml_names_the_line(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"run.toml: not valid TOML: .*line 1"):
         read_config(written(tmp_path, "steps = \n"))
+
+
+def test_a_file_in_another_encoding_is_named(tmp_path: Path) -> None:
+    (tmp_path / "run.toml").write_bytes(b"steps = 3 # \xfc\n")
+    with pytest.raises(ConfigError, match=r"run.toml: not UTF-8: invalid start byte at byte 13"):
+        read_config(str(tmp_path / "run.toml"))
+
+
+def test_a_file_whose_name_is_no_run_s_gives_it_one(tmp_path: Path) -> None:
+    (tmp_path / "my réc.toml").write_text(GOOD)
+    assert read_config(str(tmp_path / "my réc.toml"))[0].name == "my-r-c"
 
 
 def test_a_missing_setting_is_named(tmp_path: Path) -> None:

@@ -139,7 +139,7 @@ def test_mistakes_are_one_line(tmp_path: Path, verify: Verify) -> None:
         ("give --run or a NAME", "math"),
     ):
         assert message in verify("--run", run, *words, code=2)
-    assert "nowhere: no run directory" in verify("--run", "nowhere", code=2)
+    assert "nowhere: no such run" in verify("--run", "nowhere", code=2)
     assert "--step goes with --run" in verify("math", "--step", "3", code=2)
 
 

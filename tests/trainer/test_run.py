@@ -26,6 +26,7 @@ from trainer.rollout import Judge
 from trainer.sampler import PlainSampler
 from trainer.session import RunPaused
 from trainer.settings import ConfigError
+from trainer.text import describe
 from verifiers import Problem, Status, Verdict
 
 
@@ -179,6 +180,16 @@ def test_an_unfinished_run_with_other_settings_is_refused(tmp_path: Path) -> Non
         run(tiny.config(tmp_path, seed=2), tmp_path / "runs")
 
 
+def test_a_run_that_could_not_begin_is_no_obstacle_to_mended_settings(tmp_path: Path) -> None:
+    missing = tiny.config(tmp_path, model={"path": str(tmp_path / "nowhere")}, sft=[])
+    with pytest.raises(ConfigError, match="nowhere"):
+        run(missing, tmp_path / "runs")
+    mended = tiny.config(tmp_path, steps=1, eval=None)
+    run(mended, tmp_path / "runs")
+    stored = json.loads((tmp_path / "runs/tiny/config.json").read_text())
+    assert (stored["steps"], stored["model"]["path"]) == (1, None)
+
+
 def test_a_finished_run_is_set_aside(tmp_path: Path) -> None:
     config = tiny.config(tmp_path, eval=None, steps=1)
     for _ in range(3):
@@ -261,6 +272,25 @@ def test_a_missing_model_is_the_users_mistake(tmp_path: Path) -> None:
     config = tiny.config(tmp_path, model={"path": str(tmp_path / "nowhere")}, sft=[])
     with pytest.raises(ConfigError, match=r"model: cannot load .*nowhere"):
         run(config, tmp_path / "runs")
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("nowhere/at/all", "no such folder; a name on the hub looks like owner/model"),
+        ("{place}", "not a model's folder: it has no config.json"),
+        ("{place}/run", "not a model's folder; {place}/run/checkpoints/000002 is one"),
+    ],
+)
+def test_what_is_no_model_is_told_without_asking_the_hub(tmp_path: Path, path: str, message: str) -> None:
+    for name in ("000001", "000002", "start"):
+        (tmp_path / "run/checkpoints" / name).mkdir(parents=True)
+        (tmp_path / "run/checkpoints" / name / "model.safetensors").touch()
+    for name in ("run.toml", "config.json"):
+        (tmp_path / "run" / name).touch()
+    with pytest.raises(ConfigError) as caught:
+        describe(path.format(place=tmp_path))
+    assert str(caught.value).endswith(message.format(place=tmp_path))
 
 
 def test_prompts_that_are_too_long_are_left_out_and_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,6 +7,7 @@ import re
 import signal
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from math import nan
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,10 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
             statuses = {Status.CORRECT: 6, **({Status.UNJUDGED: unjudged} if unjudged else {})}
             reasons = {"the box died": unjudged} if unjudged else {}
             math = Figures(statuses, 0, 0.01, 0.02, slowest, 0.0, reasons)
-            run.event("judging", verifiers={"math": asdict(math), "code": asdict(Figures({}, 0, *[0.0] * 4, {}))})
+            run.event(
+                "judging",
+                verifiers={"math": asdict(math), "code": asdict(Figures({Status.WRONG: 1}, 0, *[0.0] * 4, {}))},
+            )
         train(config, run, tiny.LengthJudge(), lambda policy, _: PlainSampler(policy))
     return run.path
 
@@ -73,7 +77,8 @@ def test_a_finished_run_is_told_in_lines(finished: Path, see: See) -> None:
     assert settings.startswith("steps=3 problems=2 [model.fresh] vocabulary=320 hidden=32 layers=1"), settings
     assert "[sampling] sampler=plain group=4 max_new_tokens=8" in settings, "and nothing that is a default"
     last = json.loads((finished / "metrics.jsonl").read_text().splitlines()[-1])
-    assert f"step 3: score/mean {last['score/mean']:.4g}  score/math {last['score/math']:.4g}" in said
+    assert f"step 3: score/mean {last['score/mean']:.4g}, score/math {last['score/math']:.4g}" in said
+    assert max(len(line) for line in lines[1:]) <= 118, "lines for a terminal"
     assert [line.split()[0] for line in lines if line.endswith("completions")] == ["base", "after", "after"]
     assert "kl_drift (step 2, 2 times): seen at 2" in said
     judged = [line.strip() for line in lines if " judged, " in line]
@@ -114,6 +119,8 @@ def test_a_run_that_is_going_on_or_was_left(see: See, tmp_path: Path) -> None:
         with (run.path / "metrics.jsonl").open("a") as file:
             file.write('{"step": 1, "score/me')  # half a line
         run.event("start")
+        run.event("judging", verifiers={"math": asdict(Figures({}, 0, *[nan] * 4, {}))})
+        assert "math" not in see(run.path), "a verifier that judged nothing has nothing to tell"
         assert "1 of 3 steps   still going on" in see(run.path)
     assert "   not finished, and no process is at it\n" in see(run.path)
     run.event("stop", reason="the disk is full")
@@ -122,8 +129,8 @@ def test_a_run_that_is_going_on_or_was_left(see: See, tmp_path: Path) -> None:
 
 def test_what_is_no_run_or_no_step_is_one_line(finished: Path, see: See, tmp_path: Path) -> None:
     assert f"{tmp_path}: no run directory, for it has no config.json" in see(tmp_path, code=2)
-    assert "nowhere: no run directory" in see("nowhere", code=2)
-    assert "no rollouts of step 7; there are steps 0 to 2" in see(finished, "--step", 7, code=2)
+    assert "nowhere: no such run" in see("nowhere", code=2)
+    assert see(finished, "--step", 7, code=2) == f"assay: {finished}: no rollouts of step 7; there are steps 0 to 2\n"
     assert "there is no folder" in see(finished, "--out", tmp_path / "none" / "page.html", code=2)
 
 

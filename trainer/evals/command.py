@@ -58,11 +58,16 @@ def run(asked: Sequence[AskedSet], bench: Bench, *, out: Path | None, shard: Sha
 
 
 def report_paths(asked: Sequence[AskedSet], out: Path | None, folder: Path = Path("runs/eval")) -> list[Path]:
-    """Where each set's report goes: `out`, which is a folder where there are several sets, or else `runs/eval`."""
-    if out is not None and len(asked) == 1 and not out.is_dir():
-        return [out]
-    if out is not None and (out.is_file() or out.suffix == ".json"):
-        raise ConfigError(f"eval: --out {out}: several problem sets have several reports; name a folder")
+    """Where each set's report goes: `out`, which is a folder unless it ends in .json, or else `runs/eval`."""
+    if out is not None and not out.is_dir():
+        if out.suffix == ".json" and len(asked) == 1:
+            return [out]
+        if out.suffix == ".json":
+            raise ConfigError(f"eval: --out {out}: several problem sets have several reports; name a folder")
+        if out.exists():
+            raise ConfigError(
+                f"eval: --out {out}: is a file, and no report; name a folder, or a file that ends in .json"
+            )
     paths = [(out or folder) / f"{one.problems.name}.json" for one in asked]
     if len(set(paths)) < len(paths):
         raise ConfigError(f"eval: two of the problem sets are called {asked[0].problems.name}; use two commands")
@@ -242,7 +247,7 @@ class Progress:
         for sample in known:
             self._count(sample)
         self._tokens = 0  # of this process only: the speed is its own
-        if known and len(known) < total:
+        if known:
             print(f"{self._name}: {len(known)} of {total} completions are in the journal", file=sys.stderr)
 
     def see(self, sample: Sample) -> None:

@@ -17,7 +17,7 @@ import benchmarks
 from benchmarks import ProblemSet, ProblemSource
 from sandbox import SandboxConfig
 from trainer.evals.protocol import DEFAULT, EvalProtocol, read_protocol, with_examples
-from trainer.settings import ConfigError, Table, validated
+from trainer.settings import MAX_SEED, ConfigError, Table, validated
 from verifiers import Problem
 
 CHANGES = ("n", "temperature", "top_p", "max_new_tokens", "stop", "system", "prefill", "train_examples")
@@ -49,7 +49,7 @@ class EvalConfig(Table):
     """A .jsonl file of {"id", "completion"} lines to judge, instead of a model."""
     protocol: str = DEFAULT
     """A named protocol (deepseek-r1, greedy, own) or a TOML file; these change single values of it:"""
-    n: int | None = Field(None, ge=1)
+    n: int | None = Field(None, ge=1, le=100_000)
     """Completions for each problem."""
     temperature: float | None = Field(None, ge=0)
     """Default: the protocol's; 0 is greedy."""
@@ -59,7 +59,7 @@ class EvalConfig(Table):
     system: str | None = None
     prefill: str | None = None
     train_examples: int | None = Field(None, ge=0)
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, le=MAX_SEED)
     gpu_memory: float = Field(0.9, gt=0, lt=1)
     cpu_cache_gib: int = Field(4, ge=1)
     sandbox: SandboxConfig = SandboxConfig()
@@ -67,7 +67,10 @@ class EvalConfig(Table):
     @model_validator(mode="after")
     def _one_source(self) -> EvalConfig:
         if (self.model is None) == (self.completions is None):
-            raise ValueError("give either --model (a folder or a hub name) or --completions FILE")
+            raise ValueError(
+                "give either --model (a folder or a hub name; with --endpoint the server's name for it) or "
+                "--completions FILE"
+            )
         if self.endpoint and self.completions:
             raise ValueError("endpoint: stored completions need none; leave out one of the two")
         return self

@@ -11,6 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 
+from trainer.disk import writing
 from trainer.evals.sources import Answer, Ask, Sample
 from trainer.settings import ConfigError
 from verifiers import Problem, Verdict
@@ -28,8 +29,10 @@ class Journal:
         """`identity` says whatever decides all completions alike: protocol, model, problem set, verifiers, boxes."""
         self._identity = identity
         self._problems: dict[int, str] = {}
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = path.open("a+b")
+        self._path = path
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = path.open("a+b")
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -46,7 +49,8 @@ class Journal:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._file.close()
+        with writing(self._path):
+            self._file.close()
 
     def find(self, ask: Ask) -> Sample | None:
         return self._found.get(self._key(ask))
@@ -56,8 +60,9 @@ class Journal:
         row = {"key": self._key(ask), "id": ask.problem.id, "sample": ask.number}
         row |= {"answer": asdict(sample.answer), "verdict": sample.verdict.to_json()}
         row |= {"others": {rule: other.to_json() for rule, other in sample.others.items()}}
-        self._file.write(json.dumps(row).encode() + b"\n")
-        self._file.flush()
+        with writing(self._path):
+            self._file.write(json.dumps(row).encode() + b"\n")
+            self._file.flush()
 
     def _key(self, ask: Ask) -> str:
         if ask.position not in self._problems:

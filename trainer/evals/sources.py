@@ -179,10 +179,19 @@ def read_completions(path: Path, problems: ProblemSet) -> dict[str, list[str]]:
     for number, line in numbered:
         try:
             row = json.loads(line)
-            name, text = row["id"], row["completion"]
-        except (json.JSONDecodeError, KeyError, TypeError) as error:
-            raise ConfigError(f'{path.name}:{number}: not a line {{"id", "completion"}}: {error!r}') from None
+        except json.JSONDecodeError as error:
+            raise ConfigError(f"{path.name}:{number}: not JSON: {error.msg} at column {error.colno}") from None
+        if (
+            not isinstance(row, dict)
+            or not isinstance(row.get("id"), str)
+            or not isinstance(row.get("completion"), str)
+        ):
+            seen = f"the fields {', '.join(row)}" if isinstance(row, dict) else f"a {type(row).__name__}"
+            raise ConfigError(f'{path.name}:{number}: found {seen}; expected {{"id": "…", "completion": "…"}}, texts')
+        name = row["id"]
         if name not in known:
             raise ConfigError(f"{path.name}:{number}: id: {name!r} is not a problem of {problems.name}")
-        found.setdefault(name, []).append(text)
+        found.setdefault(name, []).append(row["completion"])
+    if not found:
+        raise ConfigError(f"completions: {path}: there is none in it")
     return found
