@@ -47,9 +47,16 @@ class Atoms(Numerals, Brackets, Functions):
             return Name("e")
         if self.at("_"):
             self.take()
-            index = self.argument()
-            return self.maybe_applied(f"{name}_", index)
+            return self.maybe_applied(f"{name}_", self.index())
         return self.maybe_applied(name, None)
+
+    def index(self) -> Node:
+        """`x_1`, `F_{n-1}`, and `m_{\\max}`, where a function is only a word."""
+        if self.at("{") and self.peek().text in ("\\max", "\\min") and self.peek(2).text == "}":
+            word = self.peek().text[1:]
+            self.position += 3
+            return Name(word)
+        return self.argument()
 
     def maybe_applied(self, name: str, index: Node | None) -> Node:
         """`f(x)` for names that stand for functions; `x_1`, `F_{n-1}`, `a(b+c)` otherwise."""
@@ -58,9 +65,9 @@ class Atoms(Numerals, Brackets, Functions):
             self.take()
             primes += "'"
         name += primes
-        is_function = (
-            name.removesuffix("_inverse").rstrip("_'") in FUNCTION_NAMES and self.at("(") and not self.here.spaced
-        )
+        is_known = name.removesuffix("_inverse").rstrip("_'") in FUNCTION_NAMES and not self.here.spaced
+        is_at_zero = self.peek().text == "0" and self.peek(2).text == ")"  # I(0) is no product: it would be nothing
+        is_function = self.at("(") and (is_known or is_at_zero)
         if is_function:
             self.take()
             inner = self.items(frozenset({")"}))
@@ -104,11 +111,14 @@ class Atoms(Numerals, Brackets, Functions):
         if name == "begin":
             return self.environment()
         if name in ACCENTS:
-            return Name(f"{name} {_flat(self.argument())}")
+            return self.named(f"{name} {_flat(self.argument())}")
         if name in ("angle", "triangle"):
             letters: list[str] = []
             while self.here.kind == "name" and len(letters) < 4:
                 letters.append(self.take().text)
+            if letters and self.at("_"):
+                self.take()
+                letters.append("_" + _flat(self.argument()))
             return Name(f"{name} {''.join(letters)}")
         if name in ("ldots", "dots", "cdots"):
             return Name("ldots")

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from math_cursor import Cursor
+from math_tokens import Token
 from math_tree import Bracket, Items, Matrix, Node, Relation, Unreadable
 
 _CLOSERS = {")": ")", "]": "]", "\\}": "\\}", "\\rangle": ")", "}": "}", "\\rbrack": "]", "\\rbrace": "\\}"}
 OPENERS = {"(": "(", "[": "[", "\\{": "\\{", "\\langle": "(", "{": "{", "\\lbrack": "[", "\\lbrace": "\\{"}
+
+_ALIGNED = frozenset("aligned align align* gathered split".split())
+_CONDITIONALS = frozenset({"if", "for", "when", "where"})
 
 
 class Brackets(Cursor):
@@ -56,6 +60,8 @@ class Brackets(Cursor):
                 if self.take().kind == "end":
                     raise Unreadable("an array that does not end")
             self.take()
+        if kind in _ALIGNED:
+            self.drop_alignment()
         rows: list[tuple[Node, ...]] = []
         row: list[Node] = []
         stop = frozenset({"&", "\\\\", "\\end", "end"})
@@ -63,6 +69,8 @@ class Brackets(Cursor):
             if self.at("\\hline"):
                 self.take()
                 continue
+            while kind == "cases" and row and self.here.kind == "text" and self.here.text in _CONDITIONALS:
+                self.take()
             if not self.at("&", "\\\\", "\\end"):
                 row.append(self.items(stop))
             if self.at("&"):
@@ -81,16 +89,27 @@ class Brackets(Cursor):
                 raise Unreadable(f"{self.here.text!r} in {kind}")
         if self.group_name() != kind or not rows:
             raise Unreadable(f"{kind} that does not end")
-        if kind in ("cases", "aligned", "align", "align*", "gathered"):
-            return (
-                Items(tuple(entry for line in rows for entry in line), (";",) * (sum(map(len, rows)) - 1))
-                if len(rows) > 1
-                else rows[0][0]
-            )
+        if kind == "cases" or kind in _ALIGNED:
+            # A value and its condition belong together: they are a pair.
+            lines = tuple(line[0] if len(line) == 1 else Bracket("(", ")", line) for line in rows)
+            return Items(lines, (";",) * (len(lines) - 1)) if len(lines) > 1 else lines[0]
         if len({len(line) for line in rows}) != 1:
             raise Unreadable("a matrix with rows of several lengths")
         matrix = Matrix(tuple(rows))
         return self.apply("det", matrix) if kind == "vmatrix" else matrix
+
+    def drop_alignment(self) -> None:
+        """Without the signs `&` of this environment, which say nothing here."""
+        depth = 0
+        kept: list[Token] = []
+        for index in range(self.position, len(self.tokens)):
+            text = self.tokens[index].text
+            depth += (text == "\\begin") - (text == "\\end")
+            if depth < 0:
+                self.tokens[self.position : index] = kept
+                return
+            if text != "&" or depth:
+                kept.append(self.tokens[index])
 
     def group_name(self) -> str:
         self.expect("{")

@@ -8,7 +8,9 @@ from math_cursor import Cursor
 from math_tokens import FUNCTIONS, GREEK, NAMED
 from math_tree import Apply, Items, Name, Node, Number, Relation, Unreadable, has_pi
 
-ACCENTS = frozenset("overline bar hat vec overrightarrow widehat tilde widetilde underline dot overleftarrow".split())
+ACCENTS = frozenset(
+    "overline bar hat vec overrightarrow widehat tilde widetilde ddot underline dot overleftarrow".split()
+)
 
 
 class Functions(Cursor):

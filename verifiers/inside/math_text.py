@@ -207,7 +207,9 @@ _UNICODE = {
 }  # fmt: skip
 _SEGMENT = re.compile(r"\$\$(.+?)\$\$|\\\[(.+?)\\\]|\\\((.+?)\\\)|(?<!\\)\$([^$]+?)(?<!\\)\$", re.DOTALL)
 _WRAPPED = re.compile(r"\\(?:text|textbf|textit|textrm|textsc|mathrm|mathbf|mbox|textnormal)\s*\{([^{}]*)\}")
-_TYPE = re.compile(r"[\s$]*(?P<command>\\(?:mathbf|boldsymbol|bm|mathit|mathsf|mathnormal|pmb)\s*\{)")
+_TYPE = re.compile(
+    r"[\s$]*(?P<command>\\(?:mathbf|boldsymbol|bm|mathit|mathsf|mathnormal|pmb|underline|ensuremath)\s*\{)"
+)
 _UPRIGHT = re.compile(r"\\(?:text|textbf|textit|textrm|mathrm|mathbf|mbox|textnormal|rm|bf)\s*\{([^{}]*)\}")
 _TRAILING = re.compile(r"(?:\\[,;:! ]|[\s.,;:]|\\(?=\s*$))+$")
 _SPACED_THOUSANDS = re.compile(
@@ -238,11 +240,14 @@ _REWRITES = (
     (re.compile(r"\\(?:displaystyle|textstyle|limits|nolimits|(?:left|right|[bB]igg?[lrm]?)(?![a-z]))"), " "),
     (re.compile(r",\s*\\!\s*(?=\d{3})"), "{,}"),
     (re.compile(r"\\[!/]|\\(?:phantom|hspace|vspace|label|tag)\*?\s*\{[^{}]*\}|\\phantom\s*[^{}\\\s]"), ""),
-    (re.compile(r"\\(?:null|hfill|nonumber|notag)(?![a-z])"), ""),
+    (re.compile(r"\\(?:null|hfill|nonumber|notag|checkmark|large|Large|LARGE|huge|Huge|small)(?![a-zA-Z])"), ""),
+    (re.compile(r"[.,;]\s*(?=\\end(?![a-zA-Z]))"), ""),
+    (re.compile(r"(?<=\d)\s*\^\s*\{\s*(th|st|rd)\s*\}"), r"\\text{\1}"),
     (re.compile(r"\\\\\s*\[\s*-?[\d.]+\s*(?:pt|em|ex|mm|cm)\s*\]|\\cr(?![a-z])"), r"\\\\"),
+    (re.compile(r"\s*\^\s*(?:\{\s*((?:\\prime\s*)+)\}|(\\prime)(?![a-z]))"), lambda match: "'" * match[0].count("p")),
     (re.compile(r"\\(?:dfrac|tfrac|cfrac)(?![a-z])"), r"\\frac"),
     (re.compile(r"\\(?:dbinom|tbinom)(?![a-z])"), r"\\binom"),
-    (re.compile(r"\{\s*:\s*\}"), ":"),
+    (re.compile(r"(?:\\(?:text|mbox)\s*)?\{\s*:\s*\}"), ":"),
     (re.compile(r"\{\s*\.\s*\}|\{\\cdot\}"), lambda match: "." if "." in match[0] else "\\cdot "),
     (re.compile(r"<="), r"\\le "),
     (re.compile(r">="), r"\\ge "),

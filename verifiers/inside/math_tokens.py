@@ -18,7 +18,7 @@ ALIASES = {
 GREEK = frozenset(
     "alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi rho sigma "
     "varsigma tau upsilon phi varphi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega "
-    "ell hbar aleph".split()
+    "ell hbar aleph odot".split()
 )
 NAMED = {
     "pi": "pi", "infty": "infinity", "infinity": "infinity", "inf": "infinity", "oo": "infinity", "varphi": "phi",
@@ -34,6 +34,8 @@ _UNITS_BY_LETTERS = frozenset(
     "mm cm km dm nm in ft yd mi kg mg lb lbs oz ml mL kL sec min hr hrs mph kph kmh km/h am pm AM PM Hz kHz kW kWh "
     "rad deg USD EUR GBP RMB usd cents cm2 m2 sq cu kJ Pa kPa mol th st nd rd".split()
 )
+_WORDS_LIKE_PRODUCTS = frozenset("at by is of to if".split())
+"""As in e^{at} and ax + by."""
 _UNITS_LIKE_FUNCTIONS = ("min", "sec", "deg")
 UNIT_LETTERS = frozenset("mgshlLJNWVK")
 """Units of one letter, where they are set upright behind a number."""
@@ -102,7 +104,7 @@ def tokens_of(text: str) -> list[Token]:
             spaced = False
             continue
         elif kind == "word":
-            tokens += _letters(found, tokens[-1] if tokens else None, spaced, text[position : position + 1])
+            tokens += _letters(found, tokens[-1] if tokens else None, spaced, text[position : position + 2])
         else:
             tokens.append(Token(kind, found, spaced))
         spaced = False
@@ -151,8 +153,16 @@ def _words(inner: str, spaced: bool, *, upright: bool = False) -> list[Token]:
     return [Token("text", bare, spaced)]
 
 
-def _letters(run: str, before: Token | None, spaced: bool, after: str) -> list[Token]:
+def _is_factor(before: Token | None, spaced: bool, after: str) -> bool:
+    """Whether letters stand among signs as only factors do: e^{at}, ax + by; not 5 to 3."""
+    if before is None or before.text in ("(", "{"):
+        return after != "" and after in ")}+-*/^="
+    return before.text in ("+", "-", "*", "/", "^", "=") or (before.kind == "num" and not spaced)
+
+
+def _letters(run: str, before: Token | None, spaced: bool, behind: str) -> list[Token]:
     """A run of letters as a name, a function, a unit, words, or a product of variables."""
+    after = behind[:1]
     if len(run) == 1:
         is_unit = spaced and not after and before is not None and before.kind == "num" and run in UNIT_LETTERS
         return [Token("text" if is_unit else "name", run, spaced)]
@@ -169,6 +179,8 @@ def _letters(run: str, before: Token | None, spaced: bool, after: str) -> list[T
         return [Token("text", run, spaced)]
     if after == "(" and (match := _NAMES_AND_FUNCTION.fullmatch(run)):
         return [*(Token("name", char, spaced) for char in match[1]), Token("cmd", "\\" + match[2])]
+    if run in _WORDS_LIKE_PRODUCTS and _is_factor(before, spaced, behind.strip()[:1]):
+        return [Token("name", char, spaced and index == 0) for index, char in enumerate(run)]
     if run in _SHORT_WORDS or len(run) >= 4 or not run.isascii():
         return [Token("text", run, spaced)]
     for function in ("sqrt", "sin", "cos", "tan", "log", "ln", "exp", "pi"):
