@@ -52,7 +52,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     prepare_process()
     signal.signal(signal.SIGTERM, _end)  # so that boxes are closed then, too
     run: Any = arguments.run
-    with _one_line_errors():
+    begun = {_train: "the last checkpoint", _sft: "the last checkpoint", _eval: "the journal"}.get(run)
+    with _one_line_errors(f"; the same command goes on from {begun}" if begun else ""):
         return int(run(arguments))
     raise AssertionError("unreachable")
 
@@ -251,7 +252,8 @@ def _verify(arguments: argparse.Namespace) -> int:
         judged = judge_file(arguments.file, arguments.out, sandbox=sandbox, on_verdict=_count)
         counts = "  ".join(f"{status.value} {count}" for status, count in sorted(judged.by_status.items()))
         mean = "none" if judged.mean_score is None else f"{judged.mean_score:.4f}"
-        print(f"\r{judged.total} judged: {counts}  mean score {mean}", file=sys.stderr)
+        reasons = f"  (why: detail in {arguments.out})" if judged.num_unjudged else ""
+        print(f"\r{judged.total} judged: {counts}  mean score {mean}{reasons}", file=sys.stderr)
         return FOUND_FAILURES if judged.num_unjudged else DONE
     if arguments.name is None:
         raise Failure(USER_MISTAKE, "verify: name a verifier (see assay list), or give --file IN.jsonl --out OUT.jsonl")
@@ -461,7 +463,7 @@ def _count(done: int, verdict: Verdict, total: int | None = None) -> None:
 
 
 @contextlib.contextmanager
-def _one_line_errors() -> Iterator[None]:
+def _one_line_errors(after_ctrl_c: str) -> Iterator[None]:
     """Turn the mistakes that have a name into one line and an exit code; a bug keeps its traceback."""
     from benchmarks import ProblemError
     from sandbox import SandboxUnavailable, SlotsError
@@ -486,7 +488,7 @@ def _one_line_errors() -> Iterator[None]:
         _exit(MACHINE_LACKS, f"{error.filename or 'a file'}: {error.strerror}; {NOT_ALLOWED[error.errno]}")
     except KeyboardInterrupt as error:
         [number] = error.args or [signal.SIGINT]
-        print("assay: interrupted; the same command goes on from the last checkpoint", file=sys.stderr, flush=True)
+        print(f"assay: interrupted{after_ctrl_c}", file=sys.stderr, flush=True)
         sys.stdout.flush()
         os._exit(128 + number)  # Python would wait for threads: for a checkpoint half written, a batch half sampled
 

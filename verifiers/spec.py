@@ -13,7 +13,9 @@ from verifiers.types import SpecError
 class Spec(BaseModel):
     """What one verifier needs of a problem. Unknown fields are mistakes."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True, allow_inf_nan=False
+    )
 
 
 SpecT = TypeVar("SpecT", bound=Spec)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -227,6 +228,17 @@ def test_a_broken_line_of_stored_completions_is_named(text: str, message: str, p
     with pytest.raises(ConfigError) as caught:
         read_completions(place / "stored.jsonl", ProblemSet("held_out", "1", ()))
     assert message in str(caught.value)
+
+
+def test_an_interrupted_command_promises_only_what_it_keeps(place: Path) -> None:
+    command = [sys.executable, "-m", "assay", "verify", "math", "--sandbox", "process"]
+    settings = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(command, cwd=place, env=settings, stderr=subprocess.PIPE, text=True) as process:
+        while not Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text():  # until it has begun
+            assert process.poll() is None
+        process.terminate()
+        _, errors = process.communicate()
+    assert (process.returncode, errors) == (128 + signal.SIGTERM, "assay: interrupted\n")
 
 
 def test_a_run_that_is_none_names_those_there_are(place: Path) -> None:

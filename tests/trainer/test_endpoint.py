@@ -254,7 +254,8 @@ def test_a_server_that_is_gone_ends_the_eval_and_the_same_command_goes_on(
         with pytest.raises(SystemExit) as ended:
             main(words)
     said = capsys.readouterr().err
-    assert ended.value.code == 3 and len(said.splitlines()) == 1, said
+    assert ended.value.code == 3 and len(said.splitlines()) == 2, said
+    assert said.startswith(f"endpoint: {server.url}: ") and "; trying again, up to 2 times\n" in said, "while it waits"
     assert f"endpoint: {server.url} is gone: 3 completions in a row failed after 2 tries: " in said
     assert len((tmp_path / "r.journal.jsonl").read_text().splitlines()) == 4
     with serving(server.server_address[1], stays=True) as another:

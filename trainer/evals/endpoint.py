@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import random
+import sys
 import threading
 import time
 import urllib.error
@@ -55,6 +56,7 @@ class Endpoint:
         self._url, self._model, self._protocol = url.rstrip("/"), model, protocol
         self._concurrency, self._pause = concurrency, pause
         self._key = os.environ.get(KEY, "")
+        self._is_waiting_known = False
 
     def prompt(self, problem: Problem) -> Prompt:
         if self._protocol.form == "raw":
@@ -115,8 +117,15 @@ class Endpoint:
                 # No connection, a lost one, or no answer in it.
                 why, wait, is_unreached = f"{type(error).__name__}: {error}", 0.0, isinstance(error, OSError)
             if attempt < TRIES - 1:
+                self._tell_once(why)
                 time.sleep(max(wait, min(60.0, self._pause * 2**attempt * random.uniform(0.5, 1.5))))
         return Answer("", "failed", why=f"after {TRIES} tries: {' '.join(why.split())}"[:300]), is_unreached
+
+    def _tell_once(self, why: str) -> None:
+        """Why nothing seems to happen for the next two minutes."""
+        if not self._is_waiting_known:
+            self._is_waiting_known = True
+            print(f"endpoint: {self._url}: {why}; trying again, up to {TRIES} times", file=sys.stderr, flush=True)
 
     def _post(self, ask: Ask) -> Any:
         asked = self._protocol
