@@ -19,7 +19,7 @@ STDIO = {"kind": "stdio", "tests": [{"stdin": "", "stdout": ""}]}
         ("math", {"answer": "  "}, ["answer", "'  '"]),
         ("math", {"answers": ["1", ""]}, ["answers[1]", "''"]),
         ("math", {"answer": [1]}, ["answer", "[1]"]),
-        ("math", {"answer": float("nan")}, ["answer", "nan", "finite"]),
+        ("math", {"answer": float("nan")}, ["answer", "nan"]),
         ("math", {"answer": "1", "tolerance": 2}, ["tolerance", "2", "less than 1"]),
         ("math", {"answer": "1", "policy": {"percent": "x100"}}, ["policy.percent", "'x100'", "'value'"]),
         ("math", {"anwser": "1"}, ["anwser", "no such field", "answer"]),
