@@ -105,20 +105,20 @@ def _plan(arguments: argparse.Namespace) -> int:
     config, text = read_config(arguments.recipe, arguments.overrides)
     data = load_mixture(config.data)
     held_out = benchmarks.load(config.eval.data) if config.eval else None
-    from trainer import plan
     from trainer.disk import write_whole
+    from trainer.plan import make, page, resolved
 
-    settings = plan.settings_of(config, tomllib.loads(text), arguments.overrides)
-    made = plan.make(config, data, held_out, settings, RUNS)
-    for line in plan.page(made):
+    settings = resolved.settings_of(config, tomllib.loads(text), arguments.overrides)
+    made = make.make(config, data, held_out, settings, RUNS)
+    for line in page.page(made):
         _say(line)
-    if arguments.probe and plan.can_probe(made):
-        speed, estimate = plan.measure(config, made, _make_sampler(config))
-        for line in plan.time_page(speed, estimate):
+    if arguments.probe and make.can_probe(made):
+        speed, estimate = make.measure(config, made, _make_sampler(config))
+        for line in page.time_page(speed, estimate):
             _say(line)
         made = replace(made, speed=speed, estimate=estimate)
     if arguments.json:
-        write_whole(arguments.json, json.dumps(plan.report(made), indent=1))
+        write_whole(arguments.json, json.dumps(page.report(made), indent=1))
     for line in (*made.mistakes, *made.lacks):
         print(f"assay: {' '.join(line.split())}", file=sys.stderr)
     return USER_MISTAKE if made.mistakes else MACHINE_LACKS if made.lacks else DONE

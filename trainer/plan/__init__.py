@@ -1,0 +1,1 @@
+"""What a run will do, need and take, worked out before it starts and shown."""
