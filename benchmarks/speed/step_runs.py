@@ -218,15 +218,15 @@ def peer_python() -> str:
     """An environment with TRL that has our torch, transformers and vLLM; made once, and kept in the cache."""
     home = cache() / "peers" / PEER.replace("==", "-")
     python, done = home / "bin" / "python", home / "done"
-    if not done.exists():
+    packages = sysconfig.get_path("purelib")
+    if not done.exists() or done.read_text() != packages:  # another checkout made it, which may have gone
         say(f"an environment for {PEER} in {home}")
         venv.create(home, clear=True, with_pip=True)
-        packages = sysconfig.get_path("purelib")
         places = subprocess.check_output([python, "-c", "import site; print(site.getsitepackages()[0])"], text=True)
         (Path(places.strip()) / "ours.pth").write_text(f"{packages}\n")
         install = [str(python), "-m", "pip", "install", "--quiet", PEER]
         told = subprocess.run(install, capture_output=True, text=True, check=False)
         if told.returncode:
             raise SystemExit(f"{PEER} cannot be installed: {told.stderr.strip()}")
-        done.touch()
+        done.write_text(packages)
     return str(python)
