@@ -1,7 +1,7 @@
 """Measures a training step beside TRL's: the same model, prompts, group size, lengths and learning, split into phases.
 
     .venv/bin/python benchmarks/speed/step.py [--model FOLDER] [--peer PYTHON] [--only trl] [--rounds 3] [--steps 6]
-                                              [--warmup 2] [--json FILE] [key=value …]
+                                              [--warmup 2] [--layers N] [--json FILE] [key=value …]
 
 - `ours`          `assay train`, as a user starts it: vLLM in its process, judging while it samples
 - `ours_instant`  the same with a verifier that answers at once: the verdicts that `ours` gave are looked up, so both
@@ -47,6 +47,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from benchmarks.speed.deeper import deepened
 from benchmarks.speed.step_figures import PHASES, Effort, Figures, figures_of, ratios, targets
 from benchmarks.speed.step_runs import PEER, RECIPE, Setting, measure, peer_python, supervised_model
 from trainer.cli import prepare_process
@@ -67,6 +68,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         config = options.config
         peer = (options.peer or peer_python()) if any(name.startswith("trl") for name in options.only) else None
         model = options.model.resolve() if options.model else supervised_model(folder, options.overrides)
+        if options.layers:
+            model = deepened(model, folder / "deeper", options.layers)
+        layers = json.loads((model / "config.json").read_text())["num_hidden_layers"]
         setting = Setting(config, model, effort, folder, peer)
         runs, uncached = measure(setting, options.only)
     figures = {name: figures_of(found) for name, found in runs.items()}
@@ -74,6 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     about: dict[str, Any] = {
         "work": {
             "problems": config.problems,
+            "layers": layers,
             "group": config.sampling.group,
             "new_tokens": config.sampling.max_new_tokens,
             "updates": config.minibatches,
@@ -108,6 +113,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--model", type=Path, metavar="FOLDER", help="default: the recipe's own supervised stages, 2 min"
     )
+    parser.add_argument("--layers", type=int, help="as many in the model, with those added doing nothing at first")
     parser.add_argument("--peer", metavar="PYTHON", help=f"that has {PEER}; default: an environment is made for it")
     parser.add_argument("--rounds", type=int, default=Effort.rounds)
     parser.add_argument("--warmup", type=int, default=Effort.warmup, help="steps of a round that do not count")
@@ -162,6 +168,7 @@ def print_table(
     work, machine = about["work"], about["machine"]
     print(f"""
 work      {work["problems"]} problems x {work["group"]}, {work["new_tokens"]} new tokens, {work["updates"]} updates
+model     {work["layers"]} layers
 counted   {work["rounds"]} rounds of {work["steps"]} steps after {work["warmup"]}
 machine   {machine["cores"]} cores, load {machine["load"]:.1f}; measured in {machine["seconds"]:.0f} s
 versions  {", ".join(f"{name} {number}" for name, number in about["versions"].items())}

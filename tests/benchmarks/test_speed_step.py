@@ -13,15 +13,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+import torch
 
 from benchmarks.speed import instant
+from benchmarks.speed.deeper import deepened
 from benchmarks.speed.host import seconds_of, tree
 from benchmarks.speed.step import main
 from benchmarks.speed.step_figures import Counted, Effort, Run, counted, figures_of, ratios, targets
 from benchmarks.speed.step_runs import Setting, toml, training
 from benchmarks.speed.watch import Look, Watched, cpu_at, watch
 from benchmarks.speed.work import Step
-from trainer.config import RunConfig, read_config
+from trainer import fresh
+from trainer.config import FreshModel, RunConfig, read_config
+from trainer.policy import Policy
 from verifiers import Problem, Router, Status
 
 ROOT = Path(__file__).parents[2]
@@ -98,6 +102,17 @@ def test_only_long_steps_are_held_against_a_verifier_that_answers_at_once() -> N
     for seconds, count in ((9.0, 1), (11.0, 2)):
         figures = {"ours": figures_of([run(seconds)]), "ours_instant": figures_of([run(seconds)])}
         assert len(list(targets(figures, ratios(figures)))) == count
+
+
+def test_layers_are_added_that_change_nothing(tmp_path: Path) -> None:
+    policy = fresh.make(FreshModel(), ["a few texts"], seed=0)
+    policy.save(tmp_path / "before")
+    after = Policy.load(str(deepened(tmp_path / "before", tmp_path / "after", 5)), dtype="float32")
+    assert len(after.model.model.layers) == 5
+    ids = torch.arange(3, 40)[None]
+    assert torch.equal(after.model(ids).logits, policy.model(ids).logits)
+    with pytest.raises(ValueError, match="5 layers already; asked for 2"):
+        deepened(tmp_path / "after", tmp_path / "again", 2)
 
 
 def test_our_recipe_is_reinforcement_learning_alone_at_a_constant_rate(tmp_path: Path) -> None:
