@@ -73,10 +73,10 @@ def tree(root: int) -> set[int]:
     return {root, *_family(_processes(), root)}
 
 
-def seconds_of(pids: Iterable[int]) -> float:
-    """CPU of these processes, with the children that each waited for."""
+def each_seconds(pids: Iterable[int]) -> dict[int, float]:
+    """CPU of those of these processes that are there, each with the children that it waited for."""
     processes = _processes()
-    return sum(processes[pid].ticks for pid in pids if pid in processes) * TICK
+    return {pid: processes[pid].ticks * TICK for pid in pids if pid in processes}
 
 
 @dataclass(frozen=True)

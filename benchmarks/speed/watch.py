@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from benchmarks.speed.host import boxes_of, seconds_of, tree
+from benchmarks.speed.host import boxes_of, each_seconds, tree
 
 SECONDS = 0.2
 """Between two looks: a look costs 3 ms."""
@@ -46,6 +46,7 @@ class Watched:
 def watch(command: Sequence[str], *, folder: Path, env: Mapping[str, str], log: Path) -> Watched:
     """Run to the end; what the command prints goes to `log`."""
     looks: list[Look] = []
+    spent = _Spent()
     boxes: set[int] = set()
     seen: set[int] = set()
     looked_for_boxes = 0.0
@@ -55,7 +56,8 @@ def watch(command: Sequence[str], *, folder: Path, env: Mapping[str, str], log: 
             while process.poll() is None:
                 if time.monotonic() - looked_for_boxes > BOX_SECONDS:
                     boxes, looked_for_boxes = boxes_of(tree(process.pid)), time.monotonic()
-                looks.append(_look(process.pid, family := tree(process.pid), boxes, family & seen))
+                family = tree(process.pid)
+                looks.append(Look(time.time(), spent.so_far(family, boxes), _memory(process.pid, family & seen)))
                 seen = family
                 time.sleep(SECONDS)
         finally:
@@ -74,10 +76,25 @@ def cpu_at(looks: Sequence[Look], when: float) -> float:
     raise ValueError(f"nobody looked at {when}: looks are from {looks[0].time} to {looks[-1].time}")
 
 
-def _look(pid: int, family: set[int], boxes: set[int], settled: set[int]) -> Look:
-    """Memory of the `settled` only: a child that is about to run something else shares all it has with its parent."""
-    others = sum(_mb(other, "VmRSS") for other in settled - {pid})
-    return Look(time.time(), seconds_of([*family, *boxes]), _mb(pid, "VmHWM") + others)
+class _Spent:
+    """CPU that never falls, though processes go: a child's is its parent's once that has waited for it, and a look may
+    fall in the midst of that; a box's is nobody's, so that what it had when it was last seen is kept."""
+
+    def __init__(self) -> None:
+        self._family = 0.0
+        self._boxes: dict[int, float] = {}
+
+    def so_far(self, family: set[int], boxes: set[int]) -> float:
+        found = each_seconds(family | boxes)
+        self._family = max(self._family, sum(seconds for pid, seconds in found.items() if pid in family))
+        self._boxes |= {pid: seconds for pid, seconds in found.items() if pid not in family}
+        return self._family + sum(self._boxes.values())
+
+
+def _memory(pid: int, settled: set[int]) -> float:
+    """MB of the process and of the `settled` of its descendants only: a child that is about to run something else
+    shares all it has with its parent."""
+    return _mb(pid, "VmHWM") + sum(_mb(other, "VmRSS") for other in settled - {pid})
 
 
 def _mb(pid: int, field: str) -> float:

@@ -17,11 +17,11 @@ import torch
 
 from benchmarks.speed import instant
 from benchmarks.speed.deeper import deepened
-from benchmarks.speed.host import seconds_of, tree
+from benchmarks.speed.host import each_seconds, tree
 from benchmarks.speed.step import main
 from benchmarks.speed.step_figures import Counted, Effort, Run, counted, figures_of, ratios, targets
 from benchmarks.speed.step_runs import Setting, toml, training
-from benchmarks.speed.watch import Look, Watched, cpu_at, watch
+from benchmarks.speed.watch import Look, Watched, _Spent, cpu_at, watch
 from benchmarks.speed.work import Step
 from trainer import fresh
 from trainer.config import FreshModel, RunConfig, read_config
@@ -159,6 +159,14 @@ def test_what_a_descendant_computes_and_holds_is_counted(tmp_path: Path) -> None
     assert all(later.cpu >= earlier.cpu for earlier, later in itertools.pairwise(watched.looks))
 
 
+def test_cpu_of_what_has_gone_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A child that is waited for between two readings of /proc, and a box that ends and is followed by another."""
+    read = iter([{1: 1.0, 2: 3.0, 7: 5.0}, {1: 1.5, 8: 1.0}, {1: 5.0, 8: 1.5}])
+    monkeypatch.setattr("benchmarks.speed.watch.each_seconds", lambda _: next(read))
+    spent = _Spent()
+    assert [spent.so_far({1, 2}, {7}), spent.so_far({1}, {8}), spent.so_far({1}, {8})] == [9.0, 10.0, 11.5]
+
+
 def test_a_tree_is_a_process_with_its_descendants() -> None:
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     try:
@@ -166,10 +174,10 @@ def test_a_tree_is_a_process_with_its_descendants() -> None:
         assert {os.getpid(), child.pid} <= found
         assert os.getppid() not in found
         assert tree(child.pid) == {child.pid}
-        before, started = seconds_of([os.getpid()]), time.process_time()
+        before, started = each_seconds([os.getpid()])[os.getpid()], time.process_time()
         while time.process_time() - started < 0.1:
             pass
-        assert seconds_of([os.getpid()]) - before >= 0.08
+        assert each_seconds([os.getpid()])[os.getpid()] - before >= 0.08
     finally:
         child.communicate(b"\n")
 
