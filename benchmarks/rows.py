@@ -69,5 +69,7 @@ def speakable(value: str, place: str) -> str:
     try:
         value.encode()
     except UnicodeEncodeError as error:
-        raise ProblemError(f"{place}: character {error.start + 1} is half of one: {value[error.start]!r}") from None
+        raise ProblemError(
+            f"{place}: character {error.start + 1} is half a surrogate pair: {value[error.start]!r}"
+        ) from None
     return value

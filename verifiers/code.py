@@ -166,9 +166,10 @@ _Known = Mapping[int, _Ran]
 
 
 async def _run_tests(spec: CodeSpec, program: str, source: str, boxes: Boxes) -> Verdict:
-    """One run for each test, or for all calls of a function; compared here or by a checker."""
+    """One run for each test, or for all calls of a function that keeps nothing; compared here or by a checker."""
     run = _run_all if spec.partial_credit else _run_to_failure
-    known = await _run_together(spec, source, boxes) if spec.kind == "function" else {}
+    is_shared = spec.kind == "function" and len(spec.tests) > 1 and await _aside(len(source), keeps_nothing, source)
+    known = await _run_together(spec, source, boxes) if is_shared else {}
     ran = await run(spec, source, boxes, known)
     rows, seconds = kept([one.row for one in ran]), sum(one.seconds for one in ran)
     failures = [(one.failure.status, f"test {n}: {one.failure.why}") for n, one in enumerate(ran, 1) if one.failure]
@@ -181,25 +182,20 @@ async def _run_tests(spec: CodeSpec, program: str, source: str, boxes: Boxes) ->
 async def _run_together(spec: CodeSpec, source: str, boxes: Boxes) -> _Known:
     """What is known of the tests after all calls were made one after the other in one run, within one test's limits.
 
-    The first is as good as alone. Of the others a right value counts, and a wrong one where the program keeps nothing
-    from call to call. Else what is wrong, raises or comes too late may be so because of the calls before it, and is
-    called again in a run of its own.
+    Values count, as the program keeps nothing from call to call. A call that gave none may have lacked time or memory
+    because of those before it, and is made again in a run of its own; only the first is as good as alone.
     """
     outcome = await boxes.programs.run(_job(spec, spec.tests, source), _limits(spec))
     is_whole = outcome.ending is Ending.EXITED and outcome.exit_code == 0
     returned = outcome.returned()[: len(spec.tests)]
-    if len(returned) == len(spec.tests) > 1 and not is_whole:
+    if len(returned) == len(spec.tests) and not is_whole:
         returned.pop()  # a run of its own shows whether it was this call that ended the run
     known = dict[int, _Ran]()
-    is_independent: bool | None = None
     for number, (test, one) in enumerate(zip(spec.tests, returned, strict=False), start=1):
         difference = await _aside(len(one.value), _wrong_value, spec, test, one.value)
-        if number > 1 and difference and is_independent is None:
-            is_independent = await _aside(len(source), keeps_nothing, source)
-        if number == 1 or difference is None or is_independent:
-            row = _row(number, spec, test, one.value, difference) | _amounts(one.seconds, outcome)
-            known[number] = _Ran(difference, row, outcome.wall_seconds if number == 1 else 0.0)
-    if len(spec.tests) == 1 or not outcome.returned():
+        row = _row(number, spec, test, one.value, difference) | _amounts(one.seconds, outcome)
+        known[number] = _Ran(difference, row, outcome.wall_seconds if number == 1 else 0.0)
+    if not outcome.returned():
         known[1] = await _ran(1, spec, outcome, boxes)
     return known
 

@@ -59,10 +59,10 @@ def test_the_version_changes_with_the_file(tmp_path: Path) -> None:
         ((GOOD | {"anwser": "2"},), "own.jsonl:1: anwser: no such field; a problem has completion, id"),
         ((GOOD | {"messages": []},), "own.jsonl:1: messages: found [], expected a list"),
         ((GOOD | {"prompt": ""},), "own.jsonl:1: prompt: is empty"),
-        ((GOOD | {"prompt": "a\ud800"},), "own.jsonl:1: prompt: character 2 is half of one: '\\ud800'"),
+        ((GOOD | {"prompt": "a\ud800"},), "own.jsonl:1: prompt: character 2 is half a surrogate pair: '\\ud800'"),
         (
             ({k: v for k, v in GOOD.items() if k != "prompt"} | {"messages": [{"role": "user", "content": "\udc00"}]},),
-            "own.jsonl:1: messages: character 1 is half of one",
+            "own.jsonl:1: messages: character 1 is half a surrogate pair",
         ),
         ((GOOD, GOOD), "own.jsonl: the problem id 'one' occurs twice"),
         ((), "jsonl: no problems in"),

@@ -146,7 +146,7 @@ def test_the_instant_verifier_says_what_was_said_before(tmp_path: Path) -> None:
 BUSY_CHILD = """
 import subprocess, sys
 held = bytearray(60_000_000)
-child = "held = bytearray(40_000_000); sum(i * i for i in range(12_000_000))"
+child = "held = bytearray(40_000_000); sum(i * i for i in range(40_000_000))"
 subprocess.run([sys.executable, "-c", child], check=True)
 """
 

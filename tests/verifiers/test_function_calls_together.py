@@ -1,4 +1,4 @@
-"""All calls of a function are made in one run, and what is not right there is called again in a run of its own."""
+"""Calls of a function that keeps nothing share a run; all others, and what a shared run left open, have their own."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from sandbox import Job, Limits, Outcome
 from tests.verifiers.conftest import problem
 from verifiers import Router, Status, Verdict
+from verifiers.turns import FairPool
 
 
 def judge(router: Router, program: str, *tests: tuple[Any, Any], **more: Any) -> Verdict:
@@ -46,10 +48,39 @@ def test_each_call_has_the_whole_limit_though_all_share_a_run(router: Router) ->
     assert verdict.seconds >= 3 * 0.8
 
 
-def test_the_calls_of_a_right_function_share_one_run(router: Router) -> None:
-    counts = "count = 0\ndef f(x):\n    global count\n    count += 1\n    return count"
-    verdict = judge(router, counts, *((n, n) for n in range(1, 6)))
+@pytest.fixture
+def jobs(monkeypatch: pytest.MonkeyPatch) -> list[Job]:
+    """What is given to boxes from here on."""
+    given: list[Job] = []
+    run = FairPool.run
+
+    async def noted(pool: FairPool, job: Job, limits: Limits | None = None) -> Outcome:
+        given.append(job)
+        return await run(pool, job, limits)
+
+    monkeypatch.setattr(FairPool, "run", noted)
+    return given
+
+
+def test_the_calls_of_a_plain_function_share_one_run(jobs: list[Job], router: Router) -> None:
+    verdict = judge(router, "def f(x): return x + 1", *((n, n + 1) for n in range(1, 6)))
+    assert (verdict.status, len(jobs)) == (Status.CORRECT, 1), verdict
+    assert judge(router, "def f(x): return x + (x < 4)", (1, 2), (2, 3), (4, 5)).detail.startswith("test 3")
+    assert len(jobs) == 2, "a wrong value is not asked for again"
+
+
+def test_what_comes_too_late_together_is_called_again_alone(jobs: list[Job], router: Router) -> None:
+    spins = "def f(x):\n    n = 0\n    while n < 40_000_000: n += 1\n    return x"
+    tests = [(n, n) for n in range(1, 4)]
+    alone = judge(router, spins, tests[0], time_limit=60.0).seconds
+    verdict = judge(router, spins, *tests, time_limit=2 * alone)
     assert verdict.status is Status.CORRECT, verdict
+    assert len(jobs) > 2
+
+
+def test_a_program_that_counts_its_calls_is_wrong(router: Router) -> None:
+    counts = "count = 0\ndef f(x):\n    global count\n    count += 1\n    return count"
+    assert judge(router, counts, (1, 1), (2, 2)).detail.startswith("test 2: wrong value")
 
 
 FAILING = {

@@ -1,4 +1,4 @@
-"""Which programs can keep something from call to call: to say no where one does would cost a right answer."""
+"""Which programs can keep something from call to call: what one call left would be there for the next."""
 
 from __future__ import annotations
 
@@ -41,6 +41,21 @@ KEEP = {
     "a builtin of another name": "globals = dict\ndef f(x): return globals()",
     "a loop of the module": "for n in range(3): pass\ndef f(x): return n",
     "a text that is no Python": "def f(",
+    "an attribute by its name": "import operator\ndef f(x): return operator.attrgetter('__dict__')(f)",
+    "an attribute by a wrapper": "from functools import update_wrapper\ndef f(x): return update_wrapper(f, x)",
+    "the frame of a generator": "def f(x):\n    g = (n for n in [1])\n    g.gi_frame.f_globals['n'] = 1",
+    "a module of a module": "import typing\ndef f(x): return typing.sys.modules",
+    "a module by its name": "from typing import sys\ndef f(x): return sys.modules",
+    "a module of a package": "import collections\ndef f(x): return collections.abc.sys",
+    "a class for an object": "class A:\n    def set(self):\n        self.n = 1\ndef f(x): return A.set(f)",
+    "a class handed on": "class A:\n    def set(self):\n        self.n = 1\ndef f(x):\n    for one in [A]: one.set(f)",
+    "another self": "class A:\n    def set(self, other):\n        self = other\n        self.n = 1\n"
+    "def f(x): return A().set(f)",
+    "a self of a nested function": "class A:\n    def m(self):\n        def inner(self):\n            self.n = 1\n"
+    "        inner(f)\ndef f(x): return A().m()",
+    "a self by a pattern": "class A:\n    def m(self):\n        match f:\n            case self: self.n = 1\n"
+    "def f(x): return A().m()",
+    "a file by with": "def f(x):\n    with x as y: pass",
     "what it was started with": "import os\nPLACE = os.environ\ndef f(x): return x",
 }
 
@@ -55,9 +70,8 @@ FORGET = {
     "with helpers, constants and a docstring": '"""Adds."""\nMOD = 10**9 + 7\nINF = float("inf")\nPAIR = (1, -2)\n'
     "def add(a, b=0):\n    return (a + b) % MOD\ndef f(x):\n    best = -INF\n    for n in range(x):\n"
     "        best = max(best, add(n, PAIR[0]))\n    return best",
-    "with modules": "import math\nfrom collections import defaultdict, deque\n"
-    "import heapq as h\nfrom typing import List\n"
-    "def f(x: List[int]) -> int:\n    found = defaultdict(list)\n"
+    "with modules": "import math\nfrom collections import defaultdict, deque\nimport heapq as h\n"
+    "from typing import List\ndef f(x: List[int]) -> int:\n    found = defaultdict(list)\n"
     "    found[x[0]].append(math.gcd(*x))\n    return h.heappop(x)",
     "a cache of one call": "def f(n):\n    memo = {}\n    def fib(k):\n        if k < 2: return k\n"
     "        if k not in memo: memo[k] = fib(k - 1) + fib(k - 2)\n        return memo[k]\n    return fib(n)",
