@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from sandbox import Ending, Limits, Outcome, Pool, Program, SandboxConfig, SandboxUnavailable, list_leftovers
-from tests.sandbox.engine import OwnEngine, own_engine
+from tests.sandbox.engine import READY_SECONDS, OwnEngine, own_engine
 
 SLOW = Program("import time\ntime.sleep(1.5)\nprint('done')")
 NEXT = Program("print('next')")
@@ -69,6 +69,10 @@ async def in_mid_run(pool: Pool, job: asyncio.Task[Outcome]) -> None:
         await asyncio.sleep(0.02)
     await asyncio.sleep(0.4)
     assert not job.done(), job.result()
+
+
+def at_work(pool: Pool) -> set[str]:
+    return {box.name for box in pool._busy}
 
 
 async def later(work: Callable[..., Any], *arguments: Any) -> Any:
@@ -122,7 +126,7 @@ def test_a_job_that_loses_two_boxes_is_given_up(engine: OwnEngine, run: Any) -> 
             job = asyncio.create_task(pool.run(Program("import time\ntime.sleep(30)"), Limits(wall_seconds=40)))
             num_killed = 0
             while not job.done():
-                if busy := [box.name for box in pool._busy]:
+                if busy := at_work(pool):
                     num_killed += (await later(engine._run, "kill", *busy)).returncode == 0
                 await asyncio.sleep(0.3)
             return num_killed, await job, await pool.run(NEXT)
@@ -138,14 +142,17 @@ def test_an_engine_that_goes_away_in_mid_batch_and_comes_back(how: str, engine: 
     """Killed alone, it leaves its containers to work on; once it is back, it ends them."""
     outcomes: list[Outcome | None] = []
 
-    async def fault() -> tuple[list[str], list[str]]:
+    async def fault(pool: Pool) -> tuple[set[str], set[str]]:
+        """The boxes that were at work when the engine went, and those that took over."""
         await asyncio.sleep(1.5)
-        before = await later(engine.containers)
+        before = at_work(pool)
         await later(getattr(engine, how))
         await asyncio.sleep(2)
         await later(engine.start)
-        await asyncio.sleep(1.5)
-        return before, await later(engine.containers)
+        async with asyncio.timeout(READY_SECONDS):
+            while not (now := at_work(pool)) or now & before:
+                await asyncio.sleep(0.1)
+        return before, now
 
     async def feed(pool: Pool, until: asyncio.Task[Any]) -> None:
         while not until.done():
@@ -155,12 +162,13 @@ def test_an_engine_that_goes_away_in_mid_batch_and_comes_back(how: str, engine: 
 
     async def batch() -> Any:
         async with Pool(config(engine, slots=2)) as pool:
-            faulting = asyncio.create_task(fault())
+            faulting = asyncio.create_task(fault(pool))
             await asyncio.gather(*(feed(pool, faulting) for _ in range(30)))
             return await faulting, await pool.run(NEXT)
 
     (before, now), after = run(batch())
-    assert before and now and not set(before) & set(now), "no box was lost in mid-batch"
+    assert before, "no box was at work when the engine went"
+    assert now and not before & now, (before, now)
     done = [outcome for outcome in outcomes if outcome]
     assert len(done) == len(outcomes) >= 30
     assert count(done) == {Ending.EXITED: len(done)}, [outcome for outcome in done if outcome.exit_code != 0]
