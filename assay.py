@@ -15,7 +15,7 @@ def main(argv: list[str] | None = None) -> int:
         if complaint := _complaint(room):
             print(f"assay: {complaint}", file=sys.stderr)
             return 3
-    from trainer.cli import main as run
+    from trainer.cli.main import main as run
 
     return run(argv)
 

@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from trainer.config import Lora
+from trainer.config.model import Lora
 from trainer.settings import ConfigError
 
 NAME = "default"

@@ -17,7 +17,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from trainer.config import Checkpoints
+from trainer.config.watch import Checkpoints
 from trainer.disk import WriteFailed, publish, remove, writing
 from trainer.optimizer import Optimizer
 from trainer.policy import Policy

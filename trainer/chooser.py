@@ -6,7 +6,7 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from trainer.config import Curriculum
+from trainer.config.data import Curriculum
 from trainer.curriculum import PassRates
 from trainer.mixture import Mixture, Source, whole_weights, whose_turn
 from trainer.settings import ConfigError

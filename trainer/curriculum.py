@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
-from trainer.config import Curriculum
+from trainer.config.data import Curriculum
 
 
 class PassRates:

@@ -9,7 +9,7 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 
-from trainer.config import FreshModel
+from trainer.config.model import FreshModel
 from trainer.policy import Policy
 
 END, PAD = "<|im_end|>", "<|endoftext|>"

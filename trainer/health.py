@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from statistics import median, quantiles
 from typing import Any
 
-from trainer.config import Action, HealthConfig, WarningName
+from trainer.config.watch import Action, HealthConfig, WarningName
 from trainer.pattern import Pattern
 
 _EVALUATIONS = 3

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import chain, pairwise
 
 from trainer.batch import Row, merged
-from trainer.config import RunConfig
+from trainer.config.run import RunConfig
 from trainer.objective import advantages_of, divergence_of, importance_of, less_divergence, totals_of, weights_of
 from trainer.out_of_memory import MicroBatches
 from trainer.policy import Policy, UpdateStats

@@ -11,7 +11,7 @@ from typing import Any
 from trainer import report
 from trainer.canary import DRAWN_TOKENS, Canary
 from trainer.chooser import Chooser
-from trainer.config import RunConfig
+from trainer.config.run import RunConfig
 from trainer.learn import Learner
 from trainer.mixture import load_mixture
 from trainer.out_of_memory import MicroBatches

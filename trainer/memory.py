@@ -26,7 +26,8 @@ from transformers import AutoModelForCausalLM, PretrainedConfig
 
 from trainer.adapter import Adapter
 from trainer.attention import PACKED, STRICTLY_PACKED, Packing, Unpackable
-from trainer.config import Lora, ModelConfig, OptimConfig
+from trainer.config.learning import OptimConfig
+from trainer.config.model import Lora, ModelConfig
 from trainer.kernels.logprob import Head as kernels_head
 from trainer.kernels.logprob import reference_logprob
 from trainer.kernels.loss import Tokens, reference_sums

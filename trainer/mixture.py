@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import benchmarks
-from trainer.config import DataSource
+from trainer.config.data import DataSource
 from verifiers import Problem
 
 

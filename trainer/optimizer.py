@@ -11,7 +11,7 @@ from bitsandbytes.optim import AdamW8bit
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from trainer.config import OptimConfig
+from trainer.config.learning import OptimConfig
 from trainer.out_of_memory import OutOfMemory, is_out_of_memory
 
 EIGHT_BIT_FROM = 4096

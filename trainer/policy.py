@@ -16,7 +16,8 @@ from transformers.core_model_loading import revert_weight_conversion
 from trainer.adapter import Adapter
 from trainer.attention import PACKED, STRICTLY_PACKED, Unpackable, narrow_windows
 from trainer.batch import Batch, Row, pack
-from trainer.config import ModelConfig, OptimConfig
+from trainer.config.learning import OptimConfig
+from trainer.config.model import ModelConfig
 from trainer.kernels import PolicyLoss, grpo_head, linear_logprob, segment_reduce
 from trainer.kernels.loss import estimated
 from trainer.layers import compile_layers, enable_recomputing, recomputing, trunk

@@ -12,7 +12,7 @@ from pathlib import Path
 from sandbox import owned_folder
 from trainer import fresh
 from trainer.batch import Row
-from trainer.config import RunConfig
+from trainer.config.run import RunConfig
 from trainer.policy import Policy
 from trainer.sampler import Draw, Sampler
 from trainer.session import MakeSampler

@@ -21,7 +21,7 @@ import pyarrow
 import pyarrow.parquet
 from pydantic import ValidationError
 
-from trainer.config import RunConfig
+from trainer.config.run import RunConfig
 from trainer.disk import publish, write_whole, writing
 from trainer.settings import ConfigError
 from trainer.types import Group

@@ -12,7 +12,7 @@ from typing import Any
 import matplotlib
 
 from benchmarks import paired_difference
-from trainer.config import RunConfig
+from trainer.config.run import RunConfig
 from trainer.evals.evaluate import Evaluated
 from trainer.learn import Learned
 from trainer.record import RunDirectory

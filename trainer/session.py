@@ -12,7 +12,8 @@ from typing import Any
 import benchmarks
 from trainer import checkpoint, fresh, report
 from trainer.checkpoint import CheckpointWriter, Progress, State
-from trainer.config import RunConfig, SupervisedStage
+from trainer.config.learning import SupervisedStage
+from trainer.config.run import RunConfig
 from trainer.disk import WriteFailed
 from trainer.evals.evaluate import Evaluated, evaluate, subset
 from trainer.health import Health, HealthWarning, severest

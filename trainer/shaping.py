@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from trainer.config import Shaping
+from trainer.config.learning import Shaping
 from trainer.types import Completion, Group
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from trainer.chooser import Chooser
-from trainer.config import RunConfig
+from trainer.config.run import RunConfig
 from trainer.dynamic import fill
 from trainer.rollout import Judge, Rollout, roll_out, seeds_of
 from trainer.sampler import Draw, Sampler

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from benchmarks import ProblemError, ProblemSet
 from trainer.batch import Row
-from trainer.config import SupervisedStage
+from trainer.config.learning import SupervisedStage
 from trainer.out_of_memory import MicroBatches
 from trainer.policy import Policy
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pyarrow.parquet
 
-from trainer.config import RunConfig
+from trainer.config.run import RunConfig
 from trainer.disk import write_whole
 from trainer.evals.page import Table, page, text
 from trainer.evals.stored_report import shown

@@ -50,8 +50,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from benchmarks.speed.deeper import deepened
 from benchmarks.speed.step_figures import PHASES, Effort, Figures, figures_of, ratios, targets
 from benchmarks.speed.step_runs import PEER, RECIPE, Setting, measure, peer_python, supervised_model
-from trainer.cli import prepare_process
-from trainer.config import RunConfig, Shaping, read_config
+from trainer.cli.process import prepare_process
+from trainer.config.learning import Shaping
+from trainer.config.recipe import read_config
+from trainer.config.run import RunConfig
 from trainer.preset import PRESETS
 from trainer.settings import ConfigError
 

@@ -24,7 +24,8 @@ from benchmarks.speed.uncached import Uncached, judge_uncached
 from benchmarks.speed.watch import Watched, watch
 from benchmarks.speed.work import Step, Work
 from sandbox.leftovers import cache
-from trainer.config import RunConfig, read_config
+from trainer.config.recipe import read_config
+from trainer.config.run import RunConfig
 
 ROOT = Path(__file__).resolve().parents[2]
 PEER = "trl==1.16.0"

@@ -24,7 +24,9 @@ from benchmarks.speed.step_runs import Setting, toml, training
 from benchmarks.speed.watch import Look, Watched, _Spent, cpu_at, watch
 from benchmarks.speed.work import Step
 from trainer import fresh
-from trainer.config import FreshModel, RunConfig, read_config
+from trainer.config.model import FreshModel
+from trainer.config.recipe import read_config
+from trainer.config.run import RunConfig
 from trainer.policy import Policy
 from verifiers import Problem, Router, Status
 

@@ -2,7 +2,7 @@
 
 import os
 
-from trainer.cli import prepare_process
+from trainer.cli.process import prepare_process
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 prepare_process()

@@ -16,7 +16,8 @@ from transformers import AutoModelForCausalLM
 
 from trainer.batch import Row
 from trainer.canary import Canary, WeightMismatch
-from trainer.config import Lora, ModelConfig, OptimConfig
+from trainer.config.learning import OptimConfig
+from trainer.config.model import Lora, ModelConfig
 from trainer.loop import train
 from trainer.memory import Ledger, Shape, of_update
 from trainer.out_of_memory import MicroBatches

@@ -31,7 +31,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
 from trainer import checkpoint
 from trainer.checkpoint import PENDING_SCHEMA, CheckpointWriter, Progress, State
-from trainer.config import Checkpoints, RunConfig
+from trainer.config.run import RunConfig
+from trainer.config.watch import Checkpoints
 from trainer.disk import WriteFailed
 from trainer.policy import Policy
 from trainer.record import RunDirectory, read_lines
@@ -107,7 +108,7 @@ from pathlib import Path
 import torch, tiny
 from test_checkpoint import filled
 from trainer.checkpoint import CheckpointWriter, Progress, State, latest
-from trainer.config import Checkpoints
+from trainer.config.watch import Checkpoints
 torch.set_num_threads(1)
 folder = Path(sys.argv[1])
 for line in sys.stdin:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from trainer.chooser import Chooser, NothingLeft
-from trainer.config import Curriculum, DataSource
+from trainer.config.data import Curriculum, DataSource
 from trainer.curriculum import PassRates
 from trainer.mixture import Mixture, Source, load_mixture, whole_weights, whose_turn
 from trainer.settings import ConfigError

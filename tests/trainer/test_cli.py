@@ -14,7 +14,7 @@ import pytest
 import tiny
 
 from benchmarks import ProblemSet
-from trainer import cli
+from trainer.cli.main import main
 from trainer.evals.sources import read_completions
 from trainer.settings import ConfigError
 
@@ -167,7 +167,7 @@ def test_a_command_that_cannot_be_read_is_one_line(
     words: str, message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:
-        cli.main(words.split())
+        main(words.split())
     said = capsys.readouterr()
     assert (ended.value.code, said.out) == (2, "")
     assert message in said.err and said.err.startswith("assay: ") and said.err.count("\n") == 1, said.err
@@ -176,7 +176,7 @@ def test_a_command_that_cannot_be_read_is_one_line(
 @pytest.mark.parametrize(("words", "first"), [("help", "usage: assay "), ("help eval compare", "usage: assay eval c")])
 def test_help_is_a_word_too(words: str, first: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
-        cli.main(words.split())
+        main(words.split())
     assert ended.value.code == 0
     assert capsys.readouterr().out.startswith(first)
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from trainer.config import RunConfig, read_config, recipes
+from trainer.config.recipe import read_config, recipes
+from trainer.config.run import RunConfig
 from trainer.evals.config import read_evals
 from trainer.settings import ConfigError
 

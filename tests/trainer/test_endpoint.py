@@ -16,7 +16,7 @@ import pytest
 from tiny import LengthJudge
 
 from benchmarks import ProblemSet
-from trainer.cli import main
+from trainer.cli.main import main
 from trainer.evals.endpoint import KEY, TRIES, Endpoint
 from trainer.evals.evaluate import run
 from trainer.evals.protocol import EvalProtocol

@@ -15,7 +15,8 @@ import pyarrow.parquet
 import pytest
 import tiny
 
-from trainer.config import HealthConfig, RunConfig, WarningName
+from trainer.config.run import RunConfig
+from trainer.config.watch import HealthConfig, WarningName
 from trainer.health import RULES, Health, HealthWarning, severest
 from trainer.loop import train
 from trainer.pattern import Pattern, pattern_of

@@ -149,8 +149,9 @@ def test_a_killed_run_leaves_nothing_and_resumes_from_its_last_checkpoint(place:
 
 FORKED = """
 import os, sys
-from trainer import cli
-cli.prepare_process()
+from trainer.cli.main import main
+from trainer.cli.process import prepare_process
+prepare_process()
 import matplotlib.pyplot, trainer.loop, trainer.vllm_sampler, vllm.v1.worker.cpu_worker
 print("loaded", flush=True)
 for line in sys.stdin:
@@ -161,7 +162,7 @@ for line in sys.stdin:
     else:
         output = os.open("output", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         os.dup2(output, 1), os.dup2(output, 2)
-        sys.exit(cli.main(["train", "own.toml"]))
+        sys.exit(main(["train", "own.toml"]))
 """
 
 

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from trainer.batch import Row, merged
-from trainer.config import RunConfig
+from trainer.config.run import RunConfig
 from trainer.learn import Learned, Learner
 from trainer.objective import totals_of, weights_of
 from trainer.out_of_memory import OutOfMemory

@@ -14,7 +14,7 @@ import pytest
 from benchmarks.families import draw
 from trainer.canary import WeightMismatch
 from trainer.checksum import checksum
-from trainer.config import RunConfig
+from trainer.config.run import RunConfig
 from trainer.loop import train
 from trainer.policy import Policy
 from trainer.record import RunDirectory, read_lines

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from trainer.config import Objective
+from trainer.config.learning import Objective
 from trainer.objective import advantages_of, divergence_of, importance_of, less_divergence, totals_of, weights_of
 
 NAN = float("nan")

@@ -11,7 +11,7 @@ from torch.utils._pytree import tree_leaves
 
 from trainer import fresh
 from trainer.batch import Row
-from trainer.config import OptimConfig
+from trainer.config.learning import OptimConfig
 from trainer.policy import Policy
 from trainer.preset import PRESETS
 

@@ -20,8 +20,10 @@ from transformers import CONFIG_MAPPING, AutoModelForCausalLM, Qwen2Config
 from trainer import fresh, memory
 from trainer.batch import Row
 from trainer.checkpoint import HostCopy
-from trainer.cli import main
-from trainer.config import ModelConfig, OptimConfig, read_config
+from trainer.cli.main import main
+from trainer.config.learning import OptimConfig
+from trainer.config.model import ModelConfig
+from trainer.config.recipe import read_config
 from trainer.policy import Policy
 from trainer.preset import PRESETS
 from trainer.record import RunDirectory
@@ -218,13 +220,14 @@ def test_on_a_cpu_the_cache_is_for_the_longest_sequences_all_at_once_or_as_much_
 
 CHILD = """
 import sys
-from trainer.cli import prepare_process
+from trainer.cli.process import prepare_process
 prepare_process()
 import torch
 from trainer import fresh, memory
 from trainer.batch import Row
 from trainer.checkpoint import HostCopy
-from trainer.config import FreshModel, ModelConfig, OptimConfig
+from trainer.config.learning import OptimConfig
+from trainer.config.model import FreshModel, ModelConfig
 from trainer.preset import PRESETS
 
 torch.set_num_threads(1)

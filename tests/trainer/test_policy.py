@@ -19,7 +19,8 @@ from transformers import (
 )
 
 from trainer.batch import Row, pack
-from trainer.config import ModelConfig, OptimConfig
+from trainer.config.learning import OptimConfig
+from trainer.config.model import ModelConfig
 from trainer.memory import Ledger
 from trainer.policy import Policy, UpdateStats
 from trainer.preset import PRESETS, Preset

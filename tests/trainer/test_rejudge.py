@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import tiny
 
-from trainer.cli import main
+from trainer.cli.main import main
 from trainer.loop import train
 from trainer.record import RunDirectory
 from trainer.rejudge import AHEAD, Comparison, Groups, Stored, StoredRun, rejudge

@@ -18,7 +18,7 @@ import tiny
 
 from trainer.canary import WeightMismatch
 from trainer.checksum import checksum
-from trainer.config import RunConfig
+from trainer.config.run import RunConfig
 from trainer.loop import RunStopped, train
 from trainer.policy import Policy
 from trainer.record import ROLLOUT_SCHEMA, RunDirectory, read_lines

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from benchmarks import ProblemError
-from trainer.config import Shaping
+from trainer.config.learning import Shaping
 from trainer.dynamic import fill, has_spread, next_count
 from trainer.mixture import Mixture, Source
 from trainer.prompts import count_long, describe_long, without_long

@@ -19,7 +19,7 @@ from test_run import DiesAt, rollouts, run
 
 from trainer.canary import WeightMismatch
 from trainer.checksum import checksum
-from trainer.config import RunConfig
+from trainer.config.run import RunConfig
 from trainer.policy import Policy
 from trainer.record import read_lines
 from trainer.rollout import Abandoned, roll_out

@@ -15,7 +15,7 @@ import pytest
 import tiny
 
 from trainer import view
-from trainer.cli import main
+from trainer.cli.main import main
 from trainer.loop import train
 from trainer.record import RunDirectory
 from trainer.sampler import PlainSampler

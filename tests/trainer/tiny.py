@@ -11,7 +11,8 @@ import torch
 
 from benchmarks.families import draw
 from trainer import fresh
-from trainer.config import FreshModel, RunConfig
+from trainer.config.model import FreshModel
+from trainer.config.run import RunConfig
 from trainer.policy import Policy
 from verifiers import Problem, Status, Verdict
 

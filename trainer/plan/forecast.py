@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from trainer import memory
-from trainer.config import RunConfig
+from trainer.config.run import RunConfig
 from trainer.layers import check_compiler
 from trainer.memory import Device, SamplerMemory, Shape, UpdateMemory
 from trainer.plan.figures import Disk, Forecast, Prompts, Step, in_units

@@ -19,7 +19,8 @@ from benchmarks import ProblemError, ProblemSet
 from sandbox import Pool, SandboxConfig
 from trainer import probe
 from trainer.chooser import Chooser
-from trainer.config import RunConfig, SupervisedStage
+from trainer.config.learning import SupervisedStage
+from trainer.config.run import RunConfig
 from trainer.kernels.backend import uses_triton
 from trainer.memory import Device
 from trainer.mixture import Mixture

@@ -9,7 +9,7 @@ from pathlib import Path
 from transformers import AutoConfig, PretrainedConfig
 
 from trainer import fresh
-from trainer.config import RunConfig
+from trainer.config.run import RunConfig
 from trainer.settings import ConfigError
 from trainer.text import Codec, describe
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from trainer.config import RunConfig
+from trainer.config.run import RunConfig
 
 Source = Literal["file", "override", "default"]
 

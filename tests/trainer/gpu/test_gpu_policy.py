@@ -14,7 +14,8 @@ from torch import Tensor
 from trainer.attention import Packing, packed_attention
 from trainer.batch import Row
 from trainer.checkpoint import HostCopy
-from trainer.config import ModelConfig, OptimConfig
+from trainer.config.learning import OptimConfig
+from trainer.config.model import ModelConfig
 from trainer.policy import Policy
 from trainer.preset import PRESETS
 

@@ -12,7 +12,7 @@ import tiny
 import torch
 
 from trainer.batch import Row
-from trainer.config import OptimConfig
+from trainer.config.learning import OptimConfig
 from trainer.policy import Policy
 from trainer.preset import PRESETS
 from trainer.sampler import Draw
