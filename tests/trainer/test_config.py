@@ -53,6 +53,7 @@ def test_shipped_recipes_are_valid_and_say_what_they_are_in_their_first_line(rec
         (["sampling.sleep=true", "sampling.max_staleness=1"], "sampling: sleep: with max_staleness the sampler works"),
         (["optim.lr=inf"], "optim.lr: Input should be a finite number; found inf"),
         (["optim.betas=[0.9, nan]"], "optim.betas.1: Input should be a finite number; found nan"),
+        (["optim.betas=[0.9, 1.0]"], "optim.betas.1: Input should be less than 1; found 1.0"),
         (["seed=4294967296"], "seed: Input should be less than or equal to 4294967295"),
         (["sandbox.slots=0"], "sandbox.slots: Input should be greater than or equal to 1; found 0"),
         (["model=5"], "model: should be a table; found 5"),
@@ -141,6 +142,22 @@ def test_what_cannot_work_in_the_data_is_refused_with_the_reason(
         read_config(written(tmp_path, GOOD), overrides)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (["base", "base"], "run.toml: sft: 'base' is the name of another checkpoint already"),
+        (["start"], "run.toml: sft: 'start' is the name of another checkpoint already"),
+        (["000001"], "run.toml: sft.0.name: String should match pattern"),
+        (["a/../000001"], "run.toml: sft.0.name: String should match pattern"),
+    ],
+)
+def test_a_stage_has_a_name_that_no_other_checkpoint_has(tmp_path: Path, names: list[str], message: str) -> None:
+    stages = "".join(f'[[sft]]\nname = "{name}"\nsteps = 1\ndata = {{ name = "jsonl" }}\n' for name in names)
+    with pytest.raises(ConfigError) as caught:
+        read_config(written(tmp_path, GOOD + stages))
+    assert message in str(caught.value)
 
 
 def test_broken_toml_names_the_line(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -134,6 +134,9 @@ class Objective(Table):
         return self
 
 
+Beta = Annotated[float, Field(ge=0, lt=1)]
+
+
 class OptimConfig(Table):
     """How gradients become steps. Rates rise over `warmup` steps and fall linearly to `final` of their peak."""
 
@@ -144,7 +147,7 @@ class OptimConfig(Table):
     state: Literal["float32", "8bit"] = "float32"
     """How AdamW keeps its two moments; 8bit: in blocks of 256, by bitsandbytes (arXiv 2110.02861), a quarter of the
     memory. Muon's stays float32."""
-    betas: tuple[float, float] = (0.9, 0.95)
+    betas: tuple[Beta, Beta] = (0.9, 0.95)
     weight_decay: float = Field(0.0, ge=0)
     warmup: int = Field(5, ge=0)
     """Steps."""
@@ -156,7 +159,8 @@ class OptimConfig(Table):
 class SupervisedStage(Table):
     """One stage of supervised learning on worked completions."""
 
-    name: str = Field(pattern=r"[a-z0-9_]+")
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    """Of its checkpoint and of the evaluation after it, which stand beside those of steps, named by their number."""
     data: ProblemSource
     styles: dict[str, float] = Field(default_factory=lambda: {"worked": 1.0})
     """Which of the set's styles of completion to imitate, with their shares; shares add up to 1."""

@@ -104,6 +104,18 @@ class RunConfig(Table):
         return self
 
     @model_validator(mode="after")
+    def _stages_differ(self) -> RunConfig:
+        taken = {"start"}
+        for stage in self.sft:
+            if stage.name in taken:
+                raise ValueError(
+                    f"sft: {stage.name!r} is the name of another checkpoint already, and this stage's would never be "
+                    "saved: give each stage a name of its own"
+                )
+            taken.add(stage.name)
+        return self
+
+    @model_validator(mode="after")
     def _sources_differ(self) -> RunConfig:
         for place, source in enumerate(self.data):
             if any(source.model_copy(update={"weight": other.weight}) == other for other in self.data[:place]):
