@@ -22,7 +22,7 @@ import pyarrow.parquet
 from pydantic import ValidationError
 
 from trainer.config.run import RunConfig
-from trainer.disk import publish, write_whole, writing
+from trainer.disk import publish, remove, write_whole, writing
 from trainer.settings import ConfigError
 from trainer.types import Group
 
@@ -86,6 +86,8 @@ class RunDirectory:
             except BlockingIOError:
                 raise ConfigError(f"{path}: another process is training this run; give this one another name") from None
             run._sweep()
+            if (start := run.checkpoints / "start").exists() and not _has_begun(path) and _changed(path, resolved):
+                remove(start)
             if not any(run.checkpoints.iterdir()):
                 write_whole(path / "run.toml", text)
                 write_whole(path / "environment.json", json.dumps(_environment(), indent=1))
@@ -256,18 +258,30 @@ def _unicode(text: str) -> str:
 def refuse_other_settings(path: Path, resolved: dict[str, Any]) -> None:
     """Raise `ConfigError` if an unfinished run in `path` has other settings than these; with none there, do nothing.
 
-    A setting that an earlier version did not have yet counts as its default. A run without a checkpoint has nothing to
-    lose: what ended it, a model that was not found above all, is mended in the settings.
+    A setting that an earlier version did not have yet counts as its default. A run that has no more than its start has
+    nothing to lose: what ended it, a model that was not found or prompts that are too long, is mended in the settings.
     """
-    if not (path / "config.json").exists() or not any((path / "checkpoints").glob("*/config.json")):
-        return
+    if _has_begun(path) and (changed := _changed(path, resolved)):
+        key, before, after = changed
+        raise ConfigError(
+            f"{path}: an unfinished run with other settings is there ({key} was {before!r}, is now {after!r}): finish "
+            "it with its own settings, give this one another name=…, or remove it"
+        )
+
+
+def _has_begun(path: Path) -> bool:
+    """Whether a run has learned, sampled or evaluated anything."""
+    learned = (found for found in (path / "checkpoints").glob("*/config.json") if found.parent.name != "start")
+    return any(any(found) for found in (learned, path.glob("rollouts/*.parquet"), path.glob("evals/*.json")))
+
+
+def _changed(path: Path, resolved: dict[str, Any]) -> tuple[str, object, object] | None:
+    """The first setting that is another than it was for the run in `path`: its name, as it was, and as it is."""
+    if not (path / "config.json").exists():
+        return None
     before, after = dict(_flat(_in_present_terms((path / "config.json").read_text()))), dict(_flat(resolved))
-    for key in sorted(before.keys() | after.keys()):
-        if before.get(key) != after.get(key):
-            raise ConfigError(
-                f"{path}: an unfinished run with other settings is there ({key} was {before.get(key)!r}, is now "
-                f"{after.get(key)!r}): finish it with its own settings, give this one another name=…, or remove it"
-            )
+    differing = (key for key in sorted(before.keys() | after.keys()) if before.get(key) != after.get(key))
+    return next(((key, before.get(key), after.get(key)) for key in differing), None)
 
 
 def _in_present_terms(text: str) -> dict[str, Any]:

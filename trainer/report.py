@@ -127,7 +127,8 @@ _TROUBLES = {"unjudged": "UNJUDGED", "truncated": "cut off", "prompts_too_long":
 def summary(
     config: RunConfig, run: RunDirectory, evaluations: dict[str, Any], sampler: str, sandbox: str
 ) -> dict[str, Any]:
-    """What the run showed: scores at temperature after each stage, greedy ones, and what each stage added."""
+    """What the run showed: scores at temperature after each stage, greedy ones, and what each stage added; None where
+    nothing was judged."""
     spent = run.seconds_spent()
     grpo = sum(line["time/step"] for line in run.read_metrics())
     found: dict[str, Any] = {
@@ -146,8 +147,8 @@ def summary(
     if not evaluations:
         return found
     names = list(evaluations)
-    supervised = names[:-1]
-    best = max(supervised, key=lambda name: evaluations[name]["sampled"]["score"]["mean"])
+    supervised = names[:-1] or names  # without any step or stage the start is the end
+    best = max(supervised, key=lambda name: _held_out(evaluations[name], unjudged=-1.0))
     found["stages"] = {name: _scores(evaluations[name]["sampled"]) for name in names}
     found["intervals"] = {name: _intervals(evaluations[name]["sampled"]) for name in names}
     found["greedy"] = {name: _scores(e["greedy"]) for name, e in evaluations.items() if e["greedy"]}
@@ -174,12 +175,16 @@ def table(found: dict[str, Any]) -> None:
             low, high = found["intervals"][name][column]
             greedy = found["greedy"].get(name, {}).get(column)
             beside = f" ({greedy:.3f})" if greedy is not None else ""
-            cells.append(f"{f'{scores[column]:.3f} [{low:.3f} {high:.3f}]{beside}':28}")
+            is_judged = scores[column] is not None
+            cells.append(f"{f'{scores[column]:.3f} [{low:.3f} {high:.3f}]{beside}' if is_judged else 'unjudged':28}")
         label = f"after {found['steps']} steps" if name == last else name
         say((f"{label:16}" + "".join(cells)).rstrip())
     start, best = found["gain_over_start"], found["gain_over_best_supervised"]
-    say(f"reinforcement learning added {_signed(start)} to the stage it started from,")
-    say(f"and ended {_signed(best)} against the best supervised stage ({found['best_supervised']}).")
+    if start["mean"] is None or best["mean"] is None:
+        say("no problem was judged both before and after, so that no gain can be told.")
+    else:
+        say(f"reinforcement learning added {_signed(start)} to the stage it started from,")
+        say(f"and ended {_signed(best)} against the best supervised stage ({found['best_supervised']}).")
     seconds = found["seconds"]
     spent = ", ".join(f"{name.replace('_', ' ')} {seconds[name]:.0f}" for name in seconds if name != "total")
     say(f"{seconds['total']:.0f} s in all: {spent}; sampled by {found['sampler']}, judged in {found['sandbox']}")
@@ -197,12 +202,9 @@ def draw_curve(config: RunConfig, run: RunDirectory, evaluations: dict[str, Any]
     brief = [(line["step"] + 1, value) for line in lines for key, value in line.items() if key.startswith("eval/")]
     whole = list(evaluations.values())
     if whole:
-        brief = [
-            (0, whole[-2]["sampled"]["score"]["mean"]),
-            *brief,
-            (config.steps, whole[-1]["sampled"]["score"]["mean"]),
-        ]
-        best = max(e["sampled"]["score"]["mean"] for e in whole[:-1])
+        supervised = whole[:-1] or whole
+        brief = [(0, _held_out(supervised[-1])), *brief, (config.steps, _held_out(whole[-1]))]
+        best = max(_held_out(one, unjudged=-1.0) for one in supervised)
         axes.axhline(best, color="grey", linestyle=":", label="best supervised stage (held-out)")
     if brief:
         axes.plot(*zip(*brief, strict=True), "o-", color="tab:red", markersize=4, label="all (held-out)")
@@ -213,22 +215,32 @@ def draw_curve(config: RunConfig, run: RunDirectory, evaluations: dict[str, Any]
     pyplot.close(figure)
 
 
-def _scores(report: dict[str, Any]) -> dict[str, float]:
-    by = {name: estimate["mean"] for name, estimate in report["by_verifier"].items()}
-    return {name: round(value, 4) for name, value in {**by, "all": report["score"]["mean"]}.items()}
+def _held_out(evaluation: dict[str, Any], *, unjudged: float = math.nan) -> float:
+    """The mean score at temperature; `unjudged` where nothing was judged."""
+    mean = evaluation["sampled"]["score"]["mean"]
+    return unjudged if mean is None else float(mean)
 
 
-def _intervals(report: dict[str, Any]) -> dict[str, tuple[float, float]]:
+def _scores(report: dict[str, Any]) -> dict[str, float | None]:
     estimates = {**report["by_verifier"], "all": report["score"]}
-    return {name: (round(e["low"], 4), round(e["high"], 4)) for name, e in estimates.items()}
+    return {name: _rounded(estimate["mean"]) for name, estimate in estimates.items()}
 
 
-def _gain(after: dict[str, Any], before: dict[str, Any]) -> dict[str, float]:
+def _intervals(report: dict[str, Any]) -> dict[str, tuple[float | None, float | None]]:
+    estimates = {**report["by_verifier"], "all": report["score"]}
+    return {name: (_rounded(estimate["low"]), _rounded(estimate["high"])) for name, estimate in estimates.items()}
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None or math.isnan(value) else round(value, 4)
+
+
+def _gain(after: dict[str, Any], before: dict[str, Any]) -> dict[str, float | None]:
     """Paired over the problems that both judged."""
     ours, theirs = _problem_means(after["sampled"]), _problem_means(before["sampled"])
     both = [name for name in ours if name in theirs]
     difference = paired_difference([ours[name] for name in both], [theirs[name] for name in both])
-    return {key: round(value, 4) for key, value in asdict(difference).items()}
+    return {key: _rounded(value) for key, value in asdict(difference).items()}
 
 
 def _problem_means(report: dict[str, Any]) -> dict[str, float]:

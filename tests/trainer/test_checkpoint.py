@@ -351,8 +351,8 @@ def old_settings(root: Path, config: RunConfig) -> Path:
     """An unfinished run of a version that had no `checkpoints.best`."""
     with RunDirectory.open(root, config, "") as directory:
         path = directory.path / "config.json"
-    (directory.checkpoints / "start").mkdir()
-    (directory.checkpoints / "start/config.json").touch()
+    (directory.checkpoints / "base").mkdir()
+    (directory.checkpoints / "base/config.json").touch()
     written = json.loads(path.read_text())
     assert written["checkpoints"].pop("best") == 0
     path.write_text(json.dumps(written))

@@ -374,10 +374,12 @@ def test_a_run_directory_that_is_taken(fails: Fails) -> None:
     config, text = read_config("own.toml", PLAIN)
     with RunDirectory.open(Path("runs"), config, text):
         fails(2, "runs/own: another process is training this run", "own.toml", *PLAIN)
-    start = Path("runs/own/checkpoints/start/config.json")
-    assert ended("own.toml", "--no-probe", *PLAIN, "steps=9") == 0, "without a checkpoint there is nothing to lose"
+    start, learned = (Path(f"runs/own/checkpoints/{name}/config.json") for name in ("start", "base"))
     start.parent.mkdir()
     start.write_text("{}")
+    assert ended("own.toml", "--no-probe", *PLAIN, "steps=9") == 0, "with no more than a start there is nothing to lose"
+    learned.parent.mkdir()
+    learned.write_text("{}")
     other = "runs/own: an unfinished run with other settings is there (steps was 2, is now 9)"
     fails(2, other, "own.toml", "--no-probe", *PLAIN, "steps=9")
     assert ended("own.toml", "--no-probe", *PLAIN) == 0

@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import threading
+from collections.abc import Iterable
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import pyarrow.parquet
 import pytest
 import tiny
 
+from benchmarks import ProblemError
 from trainer.canary import WeightMismatch
 from trainer.checksum import checksum
 from trainer.config.run import RunConfig
@@ -188,6 +190,53 @@ def test_a_run_that_could_not_begin_is_no_obstacle_to_mended_settings(tmp_path: 
     run(mended, tmp_path / "runs")
     stored = json.loads((tmp_path / "runs/tiny/config.json").read_text())
     assert (stored["steps"], stored["model"]["path"]) == (1, None)
+
+
+@pytest.mark.parametrize("broken", [{"max_prompt_tokens": 1}, {"model": {"path": "model", "lora": {"targets": ["q"]}}}])
+def test_a_run_that_was_refused_after_its_start_was_saved_is_no_obstacle_either(
+    broken: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    tiny.policy().save(tmp_path / "model")
+    settings = {"model": {"path": "model"}, "sft": [], "steps": 1, "eval": None}
+    with pytest.raises((ConfigError, ProblemError), match=r"every prompt|model.lora"):
+        run(tiny.config(tmp_path, **settings | broken), tmp_path / "runs")
+    assert (tmp_path / "runs/tiny/checkpoints/start").exists()
+    tiny.policy(seed=1).save(tmp_path / "other")
+    run(tiny.config(tmp_path, **settings | {"model": {"path": "other"}}), tmp_path / "runs")
+    stored = (tmp_path / "runs/tiny/checkpoints/start/model.safetensors").read_bytes()
+    assert stored == (tmp_path / "other/model.safetensors").read_bytes()
+    assert json.loads((tmp_path / "runs/tiny/config.json").read_text())["model"]["path"] == "other"
+
+
+class Unsure:
+    """Can judge nothing."""
+
+    sandbox_description = "none"
+
+    def submit(self, problem: Problem, completion: str) -> Future[Verdict]:
+        return tiny.ready(Verdict(Status.UNJUDGED, None, detail="the box died"))
+
+    def unsound(self, problems: Iterable[Problem]) -> dict[str, str]:
+        return {}
+
+
+def test_a_run_that_nothing_could_be_judged_of_ends_and_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    summary = run(tiny.config(tmp_path, max_unjudged=1.0, steps=2), tmp_path / "runs", Unsure())
+    assert summary["stages"] == {"base": {"math": None, "all": None}, "000002": {"math": None, "all": None}}
+    assert summary["gain_over_start"]["mean"] is None
+    assert "NaN" not in (tmp_path / "runs/tiny/summary.json").read_text()
+    said = capsys.readouterr().out
+    assert "no problem was judged both before and after" in said and "after 2 steps" in said
+
+
+def test_a_run_without_a_step_or_a_stage_ends_where_it_starts(tmp_path: Path) -> None:
+    tiny.policy().save(tmp_path / "model")
+    summary = run(tiny.config(tmp_path, model={"path": str(tmp_path / "model")}, sft=[], steps=0), tmp_path / "runs")
+    assert summary["before"] == summary["after"] and summary["gain_over_start"]["mean"] == 0
+    assert (tmp_path / "runs/tiny/curve.png").exists()
 
 
 def test_a_finished_run_is_set_aside(tmp_path: Path) -> None:
