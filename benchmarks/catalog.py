@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from benchmarks.types import ProblemError, ProblemSet, ProblemSource
+from verifiers import Problem
 
 GROUP = "assay.benchmarks"
 
@@ -42,12 +43,11 @@ def load(source: ProblemSource) -> ProblemSet:
     if not loaded.problems:
         why = f"; {len(loaded.left_out)} left out, first {loaded.left_out[0]}" if loaded.left_out else ""
         raise ProblemError(f"{source.name}: no problems in {source.path or 'this set'}{why}")
-    seen: set[str] = set()
+    first: dict[str, Problem] = {}
     for problem in loaded.problems:
-        if problem.id in seen:
-            where = source.path or source.name
-            raise ProblemError(f"{where}: the problem id {problem.id!r} occurs twice; ids must be unique")
-        seen.add(problem.id)
+        if (other := first.setdefault(problem.id, problem)) is not problem:
+            where, before = problem.place or source.path or source.name, f" (before: {other.place})" * bool(other.place)
+            raise ProblemError(f"{where}: the problem id {problem.id!r} occurs twice{before}; ids must be unique")
     return loaded
 
 

@@ -14,6 +14,8 @@ from benchmarks.rows import Row, rows, speakable, text
 from benchmarks.types import ProblemError, ProblemSet, ProblemSource
 from verifiers import Message, Problem
 
+ROLES = ("system", "developer", "user", "assistant", "tool")
+"""Another one, and a chat template raises, or writes it as it stands, which no model has seen."""
 FIELDS = {"id", "prompt", "messages", "verifier", "spec", "tags", "completion"}
 
 
@@ -55,6 +57,7 @@ def _problem(row: Row, place: str) -> Problem:
         verifier=text(row, "verifier", place),
         spec=spec,
         tags={str(key): str(value) for key, value in tags.items()},
+        place=place,
     )
 
 
@@ -66,5 +69,7 @@ def messages(found: object, place: str) -> tuple[Message, ...]:
     for entry in found:
         if not isinstance(entry, dict) or set(entry) != {"role", "content"}:
             raise ProblemError(f"{place}: found {entry!r}, expected an object with role and content")
+        if entry["role"] not in ROLES:
+            raise ProblemError(f"{place}: role: found {entry['role']!r}, expected one of {', '.join(ROLES)}")
         conversation.append(Message(role=str(entry["role"]), content=speakable(str(entry["content"]), place)))
     return tuple(conversation)

@@ -141,6 +141,7 @@ def _problem(row: Row, place: str, options: TableOptions) -> Problem:
             for name, column in columns.items()
             if name.startswith("tags.")
         },
+        place=place,
     )
 
 

@@ -70,7 +70,8 @@ class CodeSpec(Spec):
         needs = {"stdio": "tests", "function": "tests", "assert": "test", "checker": "tests", "pytest": "files"}
         for field in (needs[self.kind], *({"function": ("entry_point",), "checker": ("checker",)}.get(self.kind, ()))):
             if not getattr(self, field):
-                raise ValueError(f"{field} is missing; kind {self.kind} needs it")
+                state = "empty" if field in self.model_fields_set else "missing"
+                raise ValueError(f"{field} is {state}; kind {self.kind} needs it")
         if self.kind == "assert" and self.entry_point is None:
             raise ValueError("entry_point is missing; kind assert gives it to the test code")
         if self.language != "python" and self.kind not in ("stdio", "checker"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import difflib
 import importlib.metadata
 import inspect
 from collections.abc import Mapping
@@ -43,8 +44,10 @@ def load(name: str) -> Verifier:
     """The verifier of that name, or `SpecError` naming those that are installed, or `BrokenPlugin`."""
     found = [entry for entry in _entries() if entry.name == name]
     if not found:
-        names = ", ".join(sorted({entry.name for entry in _entries()})) or "none"
-        raise SpecError(f"verifier: {name!r} is not installed; installed are {names}")
+        names = sorted({entry.name for entry in _entries()})
+        close = difflib.get_close_matches(name, names, n=1)
+        hint = f"; did you mean {close[0]}?" if close else ""
+        raise SpecError(f"verifier: {name!r} is not installed; installed are {', '.join(names) or 'none'}{hint}")
     if len(found) > 1:
         origins = " and ".join(_origin(entry) for entry in found)
         raise BrokenPlugin(f"verifier: {name!r} is installed by {origins}; uninstall one")

@@ -444,7 +444,7 @@ def _all_complaints(complaints: Mapping[str, _Asked]) -> str:
     """One line: the first problems in their order, with what is wrong, and how many more."""
     ordered = sorted(complaints.items(), key=lambda pair: pair[1].index)
     lines = [
-        f"problem {asked.problem.id}{f' and {asked.num_equal - 1} more' * (asked.num_equal > 1)}: {message}"
+        f"{asked.problem.described}{f' and {asked.num_equal - 1} more' * (asked.num_equal > 1)}: {message}"
         for message, asked in ordered[:MAX_COMPLAINTS]
     ]
     if left := sum(asked.num_equal for _, asked in ordered[MAX_COMPLAINTS:]):

@@ -28,6 +28,14 @@ class Problem:
     """Level, date, family, …: for slicing reports."""
     statement: str = ""
     """The bare question, where `prompt` says more: for protocols that have instructions of their own."""
+    place: str = field(default="", compare=False)
+    """Where it was read, as `train.jsonl:4`, for messages about it; empty where nobody knows."""
+
+    @property
+    def described(self) -> str:
+        """As a message about it begins."""
+        apart = f"{self.place}: " if self.place and self.place != self.id else ""
+        return f"{apart}problem {self.id}"
 
 
 class Status(StrEnum):

@@ -64,7 +64,11 @@ def test_the_version_changes_with_the_file(tmp_path: Path) -> None:
             ({k: v for k, v in GOOD.items() if k != "prompt"} | {"messages": [{"role": "user", "content": "\udc00"}]},),
             "own.jsonl:1: messages: character 1 is half a surrogate pair",
         ),
-        ((GOOD, GOOD), "own.jsonl: the problem id 'one' occurs twice"),
+        ((GOOD, "", GOOD), "own.jsonl:3: the problem id 'one' occurs twice (before: own.jsonl:1); ids must be unique"),
+        (
+            ({k: v for k, v in GOOD.items() if k != "prompt"} | {"messages": [{"role": "usr", "content": "1+1?"}]},),
+            "own.jsonl:1: messages: role: found 'usr', expected one of system, developer, user, assistant, tool",
+        ),
         ((), "jsonl: no problems in"),
     ],
 )

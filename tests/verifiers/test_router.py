@@ -274,6 +274,22 @@ def test_all_broken_problems_are_named_up_to_ten(verifiers_that_wait: None) -> N
     assert message.endswith("; and 7 more problems")
 
 
+def test_a_broken_problem_is_named_with_its_place_where_that_is_known() -> None:
+    spec: dict[str, Any] = {"kind": "stdio", "tests": []}
+    with bare() as router, pytest.raises(SpecError) as caught:
+        router.check(
+            [
+                Problem("sum", "", "math", {"answr": "3"}, place="own.jsonl:4"),
+                Problem("own.jsonl:7", "", "code", spec, place="own.jsonl:7"),
+                Problem("far", "", "maths", {}),
+            ]
+        )
+    sums, code, far = str(caught.value).split("; problem ")
+    assert sums.startswith("own.jsonl:4: problem sum: answr: no such field"), sums
+    assert code.startswith("own.jsonl:7: ") and code.endswith("tests is empty; kind stdio needs it"), code
+    assert far.startswith("far: verifier: 'maths' is not installed") and far.endswith("; did you mean math?"), far
+
+
 def test_a_part_that_stumbles_over_its_spec_is_named_by_its_path(verifiers_that_wait: None) -> None:
     parts = [{"verifier": "slow", "spec": {"seconds": 1}}, {"verifier": "slow", "spec": {}}]
     with (
