@@ -24,6 +24,17 @@ class FreshModel(Table):
     """Longest prompt and completion together, in tokens."""
     rope_theta: float = 500.0
 
+    @model_validator(mode="after")
+    def _heads_fit(self) -> FreshModel:
+        if self.hidden % (2 * self.heads):
+            raise ValueError(
+                f"hidden {self.hidden} is not a multiple of 2 x heads = {2 * self.heads}: positions turn each head's "
+                "numbers in pairs"
+            )
+        if self.heads % self.key_value_heads:
+            raise ValueError(f"heads {self.heads} is not a multiple of key_value_heads {self.key_value_heads}")
+        return self
+
 
 class Lora(Table):
     """An adapter of low rank is trained beside linear layers, and the model itself stays as it is (arXiv 2106.09685).

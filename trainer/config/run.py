@@ -58,8 +58,6 @@ class RunConfig(Table):
     @model_validator(mode="after")
     def _fits(self) -> RunConfig:
         fresh = self.model.fresh
-        if fresh and fresh.hidden % fresh.heads:
-            raise ValueError(f"model.fresh: hidden {fresh.hidden} is not a multiple of heads {fresh.heads}")
         if self.problems % self.minibatches:
             raise ValueError(f"minibatches: {self.minibatches} does not divide problems = {self.problems}")
         evals = self.eval.every if self.eval else 0
@@ -78,6 +76,12 @@ class RunConfig(Table):
         if self.model.lora and self.objective.reference_every:
             raise ValueError(
                 "objective.reference_every: the reference of [model.lora] is the model without its adapter"
+            )
+        optims = {"optim": self.optim, **{f"sft.{at}.optim": stage.optim for at, stage in enumerate(self.sft)}}
+        if self.model.lora and (with_muon := [name for name, optim in optims.items() if optim.muon_lr is not None]):
+            raise ValueError(
+                f"{with_muon[0]}.muon_lr: Muon is for the model's own matrices, and of [model.lora] only the adapter's "
+                "are trained; leave it out"
             )
         if fresh and not self.sft:
             raise ValueError("model.fresh: a model from nothing needs at least one [[sft]] stage to learn from")
