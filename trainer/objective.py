@@ -13,6 +13,9 @@ import torch
 from trainer.kernels import group_advantages
 from trainer.preset import AdvantageMode, Average, Correction
 
+HIGHEST = 80.0
+"""Nats: the exponential of much more is infinite in float32."""
+
 
 def advantages_of(groups: Sequence[Sequence[float]], *, mode: AdvantageMode) -> list[list[float]]:
     """One advantage for each reward, group by group; a nan reward (unjudged) has 0."""
@@ -40,9 +43,12 @@ def less_divergence(
 
 
 def divergence_of(logprobs: Iterable[Sequence[float]], other: Iterable[Sequence[float]]) -> float:
-    """Mean over tokens of the k3 estimate (Schulman 2020) of the other policy's divergence, which sampled them."""
+    """Mean over tokens of the k3 estimate (Schulman 2020) of the other policy's divergence, which sampled them.
+
+    Huge, and no error, for log-probs that are hundreds of nats apart.
+    """
     logs = [p - q for ours, theirs in zip(logprobs, other, strict=True) for p, q in zip(ours, theirs, strict=True)]
-    return math.fsum(math.expm1(log) - log for log in logs) / max(1, len(logs))
+    return math.fsum(math.expm1(min(log, HIGHEST)) - log for log in logs) / max(1, len(logs))
 
 
 def weights_of(
@@ -85,13 +91,13 @@ def importance_of(
     """What each token of a completion weighs because another program sampled it than the one that learns.
 
     The ratio of the trainer's old policy to the sampler, of the token, or (sequence) the geometric mean over the
-    completion: a bare product would grow with length. truncate: at most the upper bound (TIS, Yao et al. 2025).
-    mask: 0 outside the bounds (IcePop, arXiv 2510.18855).
+    completion: a bare product, which TRL has, grows with length. truncate: at most the upper bound (TIS, Yao et al.
+    2025). mask: 0 outside the bounds (IcePop, arXiv 2510.18855).
     """
     logs = [ours - theirs for ours, theirs in zip(old_logprobs, sampler_logprobs, strict=True)]
     if correction.startswith("sequence"):
         logs = [math.fsum(logs) / max(1, len(logs))] * len(logs)
-    ratios = [math.exp(min(log, 80.0)) for log in logs]
+    ratios = [math.exp(min(log, HIGHEST)) for log in logs]
     low, high = bounds
     if correction.endswith("mask"):
         return [ratio if low <= ratio <= high else 0.0 for ratio in ratios]

@@ -49,6 +49,12 @@ def test_shipped_recipes_are_valid_and_say_what_they_are_in_their_first_line(rec
         (["sandbox.kind=dokcer"], "sandbox.kind: Input should be 'auto', 'docker', 'bubblewrap' or 'process'"),
         (["model.fresh.hidden=128"], "model: give either path"),
         (["problems=32", "minibatches=5"], "minibatches: 5 does not divide problems = 32"),
+        (["objective.preset=rloo", "problems=32", "minibatches=2"], "minibatches: rloo holds the ratio at 1"),
+        (
+            ["objective.preset=rloo", "problems=32", "minibatches=2", "objective.correction=token_truncate"],
+            "for what an older policy sampled; use 1 minibatch, or another preset",
+        ),
+        (["objective.preset=rloo", "sampling.max_staleness=1"], "use 0, another preset, or objective.correction"),
         (["sampling.sleep=true", "sampling.sampler=plain"], "sampling: sleep: the plain sampler is the trained model"),
         (["sampling.sleep=true", "sampling.max_staleness=1"], "sampling: sleep: with max_staleness the sampler works"),
         (["optim.lr=inf"], "optim.lr: Input should be a finite number; found inf"),

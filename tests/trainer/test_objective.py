@@ -71,6 +71,21 @@ def test_a_sequences_weight_does_not_grow_with_its_length() -> None:
     assert got == pytest.approx([1.1] * 1000)
 
 
+@pytest.mark.parametrize(
+    ("correction", "weights"),
+    [("token_truncate", [3.0, 0.0]), ("token_mask", [0.0, 0.0]), ("sequence_mask", [1.0, 1.0])],
+)
+def test_log_probs_far_apart_are_bounded_like_any_other(correction: str, weights: list[float]) -> None:
+    """exp(1000) is infinite; the two differences cancel in the geometric mean."""
+    got = importance_of([0.0, -1000.0], [-1000.0, 0.0], correction=correction, bounds=(0.5, 3.0))  # type: ignore[arg-type]
+    assert got == weights
+
+
+def test_the_divergence_of_log_probs_far_apart_is_huge_and_no_error() -> None:
+    assert 1e30 < divergence_of([[0.0]], [[-1000.0]]) < math.inf
+    assert divergence_of([[-1000.0]], [[0.0]]) == pytest.approx(999)  # r - 1 - log r with r = 0
+
+
 def test_a_divergence_in_the_reward_by_hand() -> None:
     # 0.1 x (0.5 + 0.25) off the first; the second agrees with its reference; the unjudged stays unjudged.
     rewards = less_divergence(

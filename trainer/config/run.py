@@ -67,12 +67,11 @@ class RunConfig(Table):
                 f"{self.checkpoints.every}, so that what scored best was saved"
             )
         if self.objective.method.surrogate == "weighted" and self.objective.method.clip_high == 0:
-            late = {"minibatches": self.minibatches > 1, "sampling.max_staleness": self.sampling.max_staleness > 0}
-            for name in (name for name, is_late in late.items() if is_late and self.objective.correction == "none"):
-                raise ValueError(
-                    f"{name}: {self.objective.preset} holds the ratio at 1, which is wrong for what an older policy "
-                    "sampled; use 1 minibatch and no staleness, another preset, or objective.correction"
-                )
+            at_1 = f"{self.objective.preset} holds the ratio at 1, which is wrong for what an older policy sampled; use"
+            if self.minibatches > 1:  # a correction is of the policy before the first of them
+                raise ValueError(f"minibatches: {at_1} 1 minibatch, or another preset")
+            if self.sampling.max_staleness and self.objective.correction == "none":
+                raise ValueError(f"sampling.max_staleness: {at_1} 0, another preset, or objective.correction")
         if self.model.lora and self.objective.reference_every:
             raise ValueError(
                 "objective.reference_every: the reference of [model.lora] is the model without its adapter"

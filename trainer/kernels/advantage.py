@@ -51,7 +51,9 @@ def group_advantages(
     grpo: (r - mean) / (std + eps), std with n - 1 (DeepSeekMath, arXiv 2402.03300, section 4.1.2).
     dr_grpo: r - mean (arXiv 2503.20783, eq. 3). rloo: r - mean of the others (arXiv 2402.14740, section 2.2).
     max_abs: (r - mean) / max |r - mean|. batch_std: (r - mean) / (std of all judged scores + eps) (arXiv 2508.08221).
-    reinforce_pp: (r - mean) / (std of all these differences + eps) (REINFORCE++ with baseline, arXiv 2501.03262v9).
+    reinforce_pp: (r - mean) / (std of all these differences + eps) (REINFORCE++ with baseline, arXiv 2501.03262v9), one
+    difference a completion; verl has one a token, so that long completions count for more, and less their mean.
+    eps is 1e-4 in TRL and 1e-6 in verl, for groups of equal scores, which need none here.
 
     A nan score (unjudged) has advantage 0 and is left out of every mean and deviation. A group whose scores are all
     equal has exactly 0, decided by max == min and not by a small deviation: rounding residue is not a signal. A group

@@ -31,7 +31,7 @@ def add_half(z, column, target, V, maximum, total, moment, chosen):
     z = tl.where((column < V)[None, :], z, float("-inf"))
     risen = tl.maximum(maximum, tl.max(z, 1))
     decay = tl.exp(maximum - risen)
-    above = tl.maximum(z - risen[:, None], -1e30)
+    above = tl.maximum(z - risen[:, None], -1e30, propagate_nan=tl.PropagateNan.ALL)
     weight = tl.exp(above)
     moment = decay * (moment + total * (maximum - risen)) + tl.sum(weight * above, 1)
     total = decay * total + tl.sum(weight, 1)

@@ -266,7 +266,8 @@ def row_loss_kernel(
             logprob, ratio, advantage, clip_min, clip_max, dual_clip, SURROGATE, HAS_DUAL
         )
         if importance_ptr is not None:
-            slope *= tl.minimum(tl.load(importance_ptr + row).to(WORK), importance_cap)
+            importance = tl.load(importance_ptr + row).to(WORK)
+            slope *= tl.minimum(importance, importance_cap, propagate_nan=tl.PropagateNan.ALL)
         by_logprob = -slope
         if ref_ptr is not None:
             _, kl_slope = divergence(tl.load(ref_ptr + row).to(WORK) - logprob, KL)

@@ -154,7 +154,7 @@ def reference_sums(tokens: Tokens, preset: Preset) -> tuple[Tensor, Tensor]:
     token_log_ratio = log_ratio = logprob - kept(tokens.old_logprob)
     if preset.ratio == "sequence":
         mean = by_sequence(log_ratio.detach()) / lengths.clamp(min=1)
-        log_ratio = log_ratio - log_ratio.detach() + mean[sequence].to(dtype)
+        log_ratio = logprob - logprob.detach() + mean[sequence].to(dtype)
     ratio = log_ratio.detach().exp()
     bounded = ratio.clamp(1 - preset.clip_low, 1 + preset.clip_high)
     low, high, dual = ratio < 1 - preset.clip_low, ratio > 1 + preset.clip_high, torch.zeros_like(mask)
@@ -233,14 +233,17 @@ def divergence(d, ESTIMATOR: tl.constexpr):
 def surrogate_terms(
     logprob, ratio, advantage, clip_min, clip_max, dual_clip, SURROGATE: tl.constexpr, HAS_DUAL: tl.constexpr
 ):
-    """Of tokens of any shape: the surrogate, its derivative by logprob, and who was clipped low, high and dually."""
-    bounded = tl.minimum(tl.maximum(ratio, clip_min), clip_max)
+    """Of tokens of any shape: the surrogate, its derivative by logprob, and who was clipped low, high and dually.
+
+    What is not a number stays so: a GPU's own minimum would take the other operand, and a broken log-prob be lost.
+    """
+    bounded = tl.clamp(ratio, clip_min, clip_max, propagate_nan=tl.PropagateNan.ALL)
     low = ratio < clip_min
     high = ratio > clip_max
     dual = advantage != advantage
     if SURROGATE == "clipped":
         free = ratio * advantage
-        value = tl.minimum(free, bounded * advantage)
+        value = tl.minimum(free, bounded * advantage, propagate_nan=tl.PropagateNan.ALL)
         low = low & (advantage < 0)
         high = high & (advantage > 0)
         slope = tl.where(low | high, 0.0, free)
@@ -338,8 +341,9 @@ def loss_kernel(
         )
         if importance_ptr is not None:
             importance = tl.load(importance_ptr + index, mask=inside, other=0.0).to(WORK)
-            value *= tl.minimum(importance, importance_cap)
-            slope *= tl.minimum(importance, importance_cap)
+            capped = tl.minimum(importance, importance_cap, propagate_nan=tl.PropagateNan.ALL)
+            value *= capped
+            slope *= capped
             importance_sum += tl.sum(importance, 0).to(tl.float64)
             importance_square += tl.sum(importance * importance, 0).to(tl.float64)
             capped_sum += tl.sum((importance > importance_cap).to(tl.float32), 0).to(tl.float64)

@@ -115,7 +115,8 @@ def scan_row(
             z = tl.where(logit == float("-inf"), logit, z)  # the cap would make what is not there probable
         risen = tl.maximum(maximum, tl.max(z, 0))
         decay = tl.exp(maximum - risen)
-        above = tl.maximum(z - risen, -1e30)  # not -inf: 0 times it would be nan
+        # Not -inf: 0 times it would be nan. But a logit that is nan has to be seen.
+        above = tl.maximum(z - risen, -1e30, propagate_nan=tl.PropagateNan.ALL)
         weight = tl.exp(above)
         moment = decay * (moment + total * (maximum - risen)) + tl.sum(weight * above, 0)
         total = decay * total + tl.sum(weight, 0)
@@ -157,7 +158,8 @@ def write_row_gradient(
         z, slope = scaled(logit, inverse_temperature, softcap, HAS_CAP)
         if HAS_CAP:
             z = tl.where(logit == float("-inf"), logit, z)
-        log_p = tl.maximum((z - maximum) - log_sum, -1e30)  # not -inf: p times it would be nan
+        # Not -inf: p times it would be nan.
+        log_p = tl.maximum((z - maximum) - log_sum, -1e30, propagate_nan=tl.PropagateNan.ALL)
         p = tl.exp(log_p)
         gradient = by_logprob * (tl.where(index == target, 1.0, 0.0) - p)
         if HAS_ENTROPY:

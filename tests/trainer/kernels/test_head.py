@@ -363,6 +363,18 @@ def test_an_impossible_token_has_no_gradient(backend: str, device: str) -> None:
     assert by_weight[100].abs().sum() == 0
 
 
+@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("field", ["old_logprob", "importance"])
+def test_what_is_not_a_number_is_not_lost(name: Any, field: str, backend: str, device: str) -> None:
+    data = case(device)
+    values = {"importance": torch.ones_like(data.old_logprob), "old_logprob": data.old_logprob.clone()}
+    row = int(((data.advantage != 0) & data.mask).nonzero()[0])
+    values[field][row] = math.nan
+    data = replace(data, old_logprob=values["old_logprob"])
+    got, by_hidden, _ = data.run(backend, name, importance=values["importance"])
+    assert got.loss.isnan() and by_hidden[row].isnan().all()
+
+
 def test_what_cannot_be_is_refused_by_name(device: str) -> None:
     data = case(device)
     with pytest.raises(ValueError, match="cu_seqlens: a sequence ratio needs to know where sequences begin"):

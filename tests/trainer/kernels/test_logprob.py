@@ -128,6 +128,14 @@ def test_a_target_outside_the_vocabulary_is_nan_and_hurts_no_other(backend: str,
     assert error(got.entropy, exact(hidden, weight, targets)[1]) <= 2e-6
 
 
+def test_a_logit_that_is_not_a_number_is_not_lost(backend: str, device: str) -> None:
+    """One broken row of the weight breaks every distribution, though nobody asks for that token."""
+    hidden, weight, targets = data(4, 2050, 16, torch.float32, device)
+    weight[2049] = float("nan")
+    got = linear_logprob(hidden, weight, targets.clamp(max=2000), backend=backend)
+    assert got.logprob.isnan().all() and got.entropy.isnan().all() and got.logsumexp.isnan().all()
+
+
 def test_chunks_and_order_do_not_matter(backend: str, device: str) -> None:
     hidden, weight, targets = data(33, 100, 16, torch.float32, device)
     whole = linear_logprob(hidden, weight, targets, backend=backend)
@@ -191,6 +199,13 @@ def test_without_writing_logits_far_from_zero(offset: float, device: str) -> Non
     assert got.logprob[5].isnan()
     assert error(got.logprob[:5], want[0][:5]) <= 2e-6
     assert error(got.entropy, want[1]) <= 2e-6
+
+
+def test_without_writing_logits_one_that_is_not_a_number_is_not_lost(device: str) -> None:
+    hidden, weight, targets = data(4, 300, 16, torch.bfloat16, device)
+    weight[299] = float("nan")
+    got = linear_logprob(hidden, weight, targets.clamp(max=200), form="fused", backend="triton")
+    assert got.logprob.isnan().all() and got.entropy.isnan().all() and got.logsumexp.isnan().all()
 
 
 def test_no_tokens_are_no_log_probs(backend: str, device: str) -> None:

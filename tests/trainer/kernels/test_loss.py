@@ -242,6 +242,33 @@ def test_a_huge_ratio_stays_finite_where_the_formula_does(name: Any, backend: st
     assert gradient[0] == 0
 
 
+@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("field", ["logprob", "old_logprob", "advantage", "importance"])
+def test_what_is_not_a_number_is_not_lost(name: Any, field: str, backend: str, device: str) -> None:
+    """A GPU's minimum of nan and 2 is 2: a weight that is nan would count twice, a ratio that is nan as a bound."""
+    data = worked_example(device)
+    data["importance"] = torch.ones_like(data["logprob"])
+    data[field][1] = NAN
+    got, gradient = run(data, backend, preset=name, normalizer=1.0)
+    assert got.loss.isnan()
+    if field != "logprob" or PRESETS[name].surrogate == "clipped":  # of a weight times logprob the slope is the weight
+        assert gradient[1].isnan()
+
+
+def test_an_infinite_ratio_of_a_sequence_is_clipped(backend: str, device: str) -> None:
+    """Its mean log-ratio is infinite. With an advantage of 1 the gain is 1 + 4e-4, and there is nothing to learn."""
+    data = {
+        "logprob": tensor([-1.0, -2.0], device=device),
+        "old_logprob": tensor([-1.0, -math.inf], device=device),
+        "advantage": torch.ones(2, device=device),
+        "mask": torch.ones(2, device=device, dtype=torch.bool),
+        "cu_seqlens": cumulative([2], device),
+    }
+    got, gradient = run(data, backend, preset="gspo")
+    assert got.loss.item() == pytest.approx(-1.0004, abs=1e-6)
+    assert gradient.tolist() == [0, 0]
+
+
 def test_nothing_that_counts_is_no_loss(backend: str, device: str) -> None:
     data = batch(device)
     data["mask"] = torch.zeros_like(data["mask"])
