@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import AutoModelForCausalLM, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.core_model_loading import revert_weight_conversion
 
 from trainer.adapter import Adapter
@@ -25,7 +26,7 @@ from trainer.optimizer import Optimizer
 from trainer.preset import PRESETS, Preset
 from trainer.rotary import hold_long_factors
 from trainer.settings import ConfigError
-from trainer.text import Codec, context_of, missing_model, read_architecture, stop_ids
+from trainer.text import Codec, context_of, missing_model, read_architecture, read_tokenizer, stop_ids
 from trainer.world import World
 
 HALVES = torch.bfloat16, torch.float16
@@ -71,10 +72,10 @@ class Policy:
     def load(cls, path: str, *, dtype: str) -> Policy:
         """From the Hugging Face hub or a local folder. Raises `ConfigError` when there is no such model."""
         read_architecture(path)
+        tokenizer = read_tokenizer(path)
         try:
-            tokenizer = AutoTokenizer.from_pretrained(path)
             model = AutoModelForCausalLM.from_pretrained(path, dtype=getattr(torch, dtype))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, SafetensorError) as error:
             raise missing_model(path, error) from error
         return cls(model, tokenizer)
 

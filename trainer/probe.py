@@ -5,14 +5,16 @@ from __future__ import annotations
 import contextlib
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from sandbox import owned_folder
 from trainer import fresh
 from trainer.batch import Row
 from trainer.config.run import RunConfig
+from trainer.out_of_memory import MicroBatches
 from trainer.policy import Policy
 from trainer.sampler import Draw, Sampler
 from trainer.session import MakeSampler
@@ -41,11 +43,18 @@ class Speed:
     """Prompt and completion, forward and backward, with the optimizer's step."""
 
 
-def measure(config: RunConfig, prompts: Sequence[Sequence[int]], texts: Sequence[str], make: MakeSampler) -> Speed:
+def measure(
+    config: RunConfig,
+    prompts: Sequence[Sequence[int]],
+    texts: Sequence[str],
+    make: MakeSampler,
+    say: Callable[[str], None],
+) -> Speed:
     """Sample and learn in growing portions, each only if it should fit in the time that is left.
 
     `prompts` are those of one step; `texts` are what a fresh tokenizer learns from. The policy and all it wrote are
-    thrown away.
+    thrown away. Learning goes on in smaller micro-batches where memory runs out, as that of a run does, and `say` is
+    told; raises `OutOfMemory` where none is small enough.
     """
     started = time.monotonic()
     with contextlib.ExitStack() as opened:
@@ -57,7 +66,8 @@ def measure(config: RunConfig, prompts: Sequence[Sequence[int]], texts: Sequence
         with contextlib.closing(make(policy, Path(config.model.path or folder))) as sampler:
             loaded = time.monotonic() - started
             num_sampled, new_tokens, sample_rate = _sampling(config, sampler, prompts)
-        num_learned, tokens, learn_rate = _learning(config, policy, prompts)
+        micro_batches = MicroBatches(config.micro_batch_tokens, say)
+        num_learned, tokens, learn_rate = _learning(config, policy, prompts, micro_batches)
     return Speed(sampler.description, loaded, num_sampled, new_tokens, sample_rate, num_learned, tokens, learn_rate)
 
 
@@ -86,7 +96,9 @@ def _sampling(config: RunConfig, sampler: Sampler, prompts: Sequence[Sequence[in
             length = min(most, 4 * length)
 
 
-def _learning(config: RunConfig, policy: Policy, prompts: Sequence[Sequence[int]]) -> tuple[int, int, float]:
+def _learning(
+    config: RunConfig, policy: Policy, prompts: Sequence[Sequence[int]], micro_batches: MicroBatches
+) -> tuple[int, int, float]:
     """Sequences, tokens and tokens a second of the largest portion: from one completion at full length to an update."""
     policy.begin(config.optim, steps=max(1, config.steps))
     completion = [policy.codec.stop_ids[0]] * config.sampling.max_new_tokens
@@ -98,15 +110,14 @@ def _learning(config: RunConfig, policy: Policy, prompts: Sequence[Sequence[int]
     deadline = time.monotonic() + SECONDS / 2
     most, count, is_warm = max(1, len(every) // config.minibatches), 1, False
     while True:
-        begun = time.monotonic()
-        policy.update(
-            every[:count],
-            config.objective.method,
-            step=0,
-            temperature=config.sampling.temperature,
-            max_tokens=config.micro_batch_tokens,
-        )
+        rows, begun = every[:count], time.monotonic()
+        micro_batches.run(partial(_update, config, policy, rows), rows)
         seconds, tokens = time.monotonic() - begun, sum(map(len, every[:count]))
         if time.monotonic() + (4 if count < most else 1) * seconds > deadline or (is_warm and count == most):
             return count, tokens, tokens / seconds
         is_warm, count = count == most, min(most, 4 * count)
+
+
+def _update(config: RunConfig, policy: Policy, rows: Sequence[Row], max_tokens: int) -> None:
+    method, temperature = config.objective.method, config.sampling.temperature
+    policy.update(rows, method, step=0, temperature=temperature, max_tokens=max_tokens)

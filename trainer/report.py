@@ -80,12 +80,14 @@ def step_line(done: int, steps: int, values: dict[str, float]) -> None:
         if name.startswith("score/") and name != "score/mean"
     )
     unjudged = f"  UNJUDGED {values['unjudged/rate']:.1%}" if values["unjudged/rate"] else ""
+    cut_off = f" ({values['truncated/rate']:.1%} cut off)" if values["truncated/rate"] else ""
     held_out = "".join(f"  held-out {value:.3f}" for name, value in values.items() if name.startswith("eval/"))
     entropy = f"  entropy {values['entropy']:.2f}" if "entropy" in values else ""
     left = (steps - done) * values["time/step"]
     say(
         f"step {done:>{len(str(steps))}}/{steps} {bar(done, steps)} score {values['score/mean']:.3f}  {by_verifier}"
-        f"  length {values['length/mean']:.0f}{entropy}  {values['time/step']:.2f} s"
+        f"  length {values['length/mean']:.0f}{cut_off}{entropy}  {values['time/step']:.2f} s"
+        f"  {values['tokens_per_second']:.0f} tokens/s"
         f"  left {int(left) // 60}:{int(left) % 60:02d}{held_out}{unjudged}"
     )
 
@@ -115,8 +117,9 @@ def evaluation_line(name: str, sampled: Evaluated, greedy: Evaluated | None, sec
     counts = sampled.counts()
     troubles = [f"{counts[key]} {text}" for key, text in _TROUBLES.items() if counts.get(key)]
     said = f"  ({', '.join(troubles)})" if troubles else ""
+    after = f"{int(name)} steps" if name.isdigit() else name
     say(
-        f"held-out after {name}: {sampled.estimate().mean:.3f}  {parts}{also}  "
+        f"held-out after {after}: {sampled.estimate().mean:.3f}  {parts}{also}  "
         f"{counts['problems']} problems x {sampled.draw.count}  {seconds:.0f} s{said}"
     )
 

@@ -20,7 +20,7 @@ class Codec:
         self.tokenizer = tokenizer
         ids = {*stop_ids, tokenizer.eos_token_id} - {None}
         if not ids:
-            raise ValueError("the tokenizer has no end token: set eos_token in its tokenizer_config.json")
+            raise ConfigError("model: the tokenizer has no end token: set eos_token in its tokenizer_config.json")
         self.stop_ids: tuple[int, ...] = tuple(sorted(ids))
         """Tokens that end a completion."""
         self.pad_id: int = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else self.stop_ids[0]
@@ -76,10 +76,7 @@ class StoredModel:
 def describe(path: str) -> StoredModel:
     """A model on the hub or in a local folder. Raises `ConfigError` when there is none."""
     config = read_architecture(path)
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(path)
-    except (OSError, ValueError) as error:
-        raise missing_model(path, error) from error
+    tokenizer = read_tokenizer(path)
     try:
         stops = GenerationConfig.from_pretrained(path).eos_token_id
     except OSError:  # not every model has one
@@ -124,6 +121,23 @@ def read_architecture(path: str) -> Any:
         return AutoConfig.from_pretrained(path)
     except (OSError, ValueError) as error:
         raise missing_model(path, error) from error
+
+
+def read_tokenizer(path: str) -> Any:
+    """The tokenizer of a model on the hub or in a local folder. Raises `ConfigError` when there is none.
+
+    From a folder without one, transformers makes one that knows no text, by the architecture's name.
+    """
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(path)
+    except (OSError, ValueError) as error:
+        raise missing_model(path, error) from error
+    if not tokenizer("1", add_special_tokens=False)["input_ids"]:
+        raise ConfigError(
+            f"model: {path} has no tokenizer in it: put the tokenizer's files of the model it was made from "
+            "(tokenizer.json, tokenizer_config.json) beside its config.json"
+        )
+    return tokenizer
 
 
 def missing_model(path: str, error: Exception) -> ConfigError:

@@ -35,8 +35,11 @@ MAX_VALUE = 40
 """Characters of a setting."""
 MAX_REASON = 70
 """Characters of why completions were not judged."""
-SHOWN_METRICS = ("score/mean", "reward/mean", "length/mean", "truncated/rate", "unjudged/rate", "advantage/zero_groups",
-                 "entropy", "kl/sampler", "grad_norm", "lr", "time/step", "tokens_per_second")  # fmt: skip
+SHOWN_METRICS = (
+    *("score/mean", "reward/mean", "length/mean", "truncated/rate", "unjudged/rate", "advantage/zero_groups"),
+    *("entropy", "kl/sampler", "kl/reference", "clip/low", "clip/high", "grad_norm", "lr", "tokens_per_second"),
+    *("time/step", "time/sample", "time/judge", "time/update", "time/wait", "time/weights"),
+)
 """Of the last step, in this order, as far as it has them; the score of each verifier comes with the first."""
 
 

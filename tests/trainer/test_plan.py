@@ -17,16 +17,18 @@ from test_cli import fails as fails_as_a_command
 from torch.utils._pytree import tree_leaves
 from transformers import CONFIG_MAPPING, AutoModelForCausalLM, Qwen2Config
 
-from trainer import fresh, memory
+from trainer import fresh, memory, probe
 from trainer.batch import Row
 from trainer.checkpoint import HostCopy
 from trainer.cli.main import main
 from trainer.config.learning import OptimConfig
 from trainer.config.model import ModelConfig
 from trainer.config.recipe import read_config
+from trainer.out_of_memory import MicroBatches, OutOfMemory
 from trainer.policy import Policy
 from trainer.preset import PRESETS
 from trainer.record import RunDirectory
+from trainer.settings import ConfigError
 
 Fails = Callable[..., None]
 """Checks a command's exit code, and that it says one line on stderr with this message in it."""
@@ -110,7 +112,8 @@ def test_settings_say_where_they_come_from() -> None:
 def test_a_local_model_is_measured_without_its_weights(place: Path) -> None:
     policy = tiny.policy()
     policy.save(place / "model")
-    (place / "model" / "model.safetensors").write_bytes(b"")  # what only a run reads
+    (place / "model" / "model.safetensors").rename(place / "model" / "pytorch_model.bin")
+    (place / "model" / "pytorch_model.bin").write_bytes(b"")  # what only a run reads
     tables = RECIPE.split("[data]")[1].split("[[sft]]")[0]
     (place / "local.toml").write_text(f'steps = 2\nproblems = 2\n[model]\npath = "./model"\n[data]{tables}')
     plan = planned("local.toml", "--no-probe", *PLAIN, "sampling.max_new_tokens=16")
@@ -223,7 +226,7 @@ import sys
 from trainer.cli.process import prepare_process
 prepare_process()
 import torch
-from trainer import fresh, memory
+from trainer import fresh, memory, probe
 from trainer.batch import Row
 from trainer.checkpoint import HostCopy
 from trainer.config.learning import OptimConfig
@@ -350,11 +353,51 @@ def test_a_model_without_weights(place: Path, fails: Fails) -> None:
     fails(2, "model: ./model has no weights", *arguments)
 
 
+def test_a_model_whose_weights_are_not_whole_or_whose_tokenizer_is_missing(place: Path, fails: Fails) -> None:
+    tiny.policy().save(place / "model")
+    tables = RECIPE.split("[data]")[1].split("[[sft]]")[0]
+    (place / "local.toml").write_text(f'steps = 2\n[model]\npath = "model"\n[data]{tables}')
+    arguments = ("local.toml", "--no-probe", *PLAIN, "sampling.max_new_tokens=16")
+    assert "no chat template" not in planned(*arguments)["model"]
+    (place / "plan.json").unlink()
+    (place / "model" / "chat_template.jinja").unlink()
+    assert "no chat template: prompts are given to it as they stand" in planned(*arguments)["model"]
+    weights = place / "model" / "model.safetensors"
+    whole = weights.read_bytes()
+    weights.write_bytes(whole[:-1])
+    fails(2, "model: model/model.safetensors: is not whole (", *arguments)
+    with pytest.raises(ConfigError, match=r"model: cannot load 'model': .*incomplete"):
+        Policy.load("model", dtype="float32")
+    weights.write_bytes(whole)
+    index = place / "model" / "model.safetensors.index.json"
+    index.write_text(json.dumps({"weight_map": {"a": "model.safetensors", "b": "model-00002.safetensors"}}))
+    fails(2, "model: model/model-00002.safetensors: no such file, and model.safetensors.index.json", *arguments)
+    index.unlink()
+    for file in (place / "model").glob("tokenizer*"):
+        file.unlink()
+    fails(2, "model: model has no tokenizer in it", *arguments)
+    with pytest.raises(ConfigError, match="model: model has no tokenizer in it"):
+        Policy.load("model", dtype="float32")
+
+
+def test_a_probe_that_runs_out_of_memory_goes_on_in_smaller_micro_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probe, "SECONDS", 1e6)  # however busy the machine is, it comes to a whole update
+    config, _ = read_config("own.toml", PLAIN)
+    prompts, said = [[1, 2, 3]] * config.problems, list[str]()  # rows of 3 + 16 tokens
+    micro_batches = MicroBatches(4 * 19, said.append)
+    little = tiny.with_little_memory(tiny.policy(), 60)
+    assert probe._learning(config, little, prompts, micro_batches)[0] == config.completions
+    assert said == ["out of memory with micro-batches of 76 tokens: once more with 38"]
+    too_little = tiny.with_little_memory(tiny.policy(), 18)
+    with pytest.raises(OutOfMemory, match="with a single row of 19 tokens"):
+        probe._learning(config, too_little, prompts, micro_batches)
+
+
 def test_a_broken_problem_line_and_a_broken_spec(place: Path, fails: Fails) -> None:
     broken = {"id": "x", "prompt": "?", "verifier": "code", "spec": {"kind": "stdoi"}, "completion": ""}
     with (place / "train.jsonl").open("a") as file:
         file.write(json.dumps(broken) + "\n")
-    fails(2, "problem x: ", "own.toml", "--no-probe", *PLAIN)
+    fails(2, "train.jsonl:21: problem x: ", "own.toml", "--no-probe", *PLAIN)
     with (place / "train.jsonl").open("a") as file:
         file.write("{broken\n")
     fails(2, "train.jsonl:22: not JSON", "own.toml", "--no-probe", *PLAIN)

@@ -78,6 +78,8 @@ def test_a_finished_run_is_told_in_lines(finished: Path, see: See) -> None:
     assert "[sampling] sampler=plain group=4 max_new_tokens=8" in settings, "and nothing that is a default"
     last = json.loads((finished / "metrics.jsonl").read_text().splitlines()[-1])
     assert f"step 3: score/mean {last['score/mean']:.4g}, score/math {last['score/math']:.4g}" in said
+    for phase in ("sample", "judge", "update", "weights"):
+        assert f"time/{phase} {last[f'time/{phase}']:.4g}" in said
     assert max(len(line) for line in lines[1:]) <= 118, "lines for a terminal"
     assert [line.split()[0] for line in lines if line.endswith("completions")] == ["base", "after", "after"]
     assert "kl_drift (step 2, 2 times): seen at 2" in said

@@ -37,6 +37,7 @@ def _plan(arguments: argparse.Namespace) -> int:
     data = load_mixture(config.data)
     held_out = benchmarks.load(config.eval.data) if config.eval else None
     from trainer.disk import write_whole
+    from trainer.out_of_memory import OutOfMemory
     from trainer.plan import make, page, resolved
 
     settings = resolved.settings_of(config, tomllib.loads(text), arguments.overrides)
@@ -44,10 +45,14 @@ def _plan(arguments: argparse.Namespace) -> int:
     for line in page.page(made):
         say(line)
     if arguments.probe and make.can_probe(made):
-        speed, estimate = make.measure(config, made, make_sampler(config))
-        for line in page.time_page(speed, estimate):
-            say(line)
-        made = replace(made, speed=speed, estimate=estimate)
+        try:
+            speed, estimate = make.measure(config, made, make_sampler(config), say)
+            made = replace(made, speed=speed, estimate=estimate)
+        except OutOfMemory as error:
+            made = replace(made, mistakes=[f"the probe's update: {error}"])
+        else:
+            for line in page.time_page(speed, estimate):
+                say(line)
     if arguments.json:
         write_whole(arguments.json, json.dumps(page.report(made), indent=1))
     for line in (*made.mistakes, *made.lacks):

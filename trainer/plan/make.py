@@ -8,7 +8,7 @@ import fcntl
 import importlib.util
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -112,8 +112,11 @@ def can_probe(plan: Plan) -> bool:
     return not plan.mistakes and not plan.lacks and plan.forecast.update.weights <= probe.MAX_WEIGHT_BYTES
 
 
-def measure(config: RunConfig, plan: Plan, make_sampler: MakeSampler) -> tuple[Speed, Estimate]:
-    speed = probe.measure(config, plan.step_prompts, plan.tokenizer_texts, make_sampler)
+def measure(
+    config: RunConfig, plan: Plan, make_sampler: MakeSampler, say: Callable[[str], None]
+) -> tuple[Speed, Estimate]:
+    """Raises `OutOfMemory` where no micro-batch is small enough."""
+    speed = probe.measure(config, plan.step_prompts, plan.tokenizer_texts, make_sampler, say)
     sampling = plan.step.completion_tokens / speed.sample_tokens_per_second
     learning = (plan.step.prompt_tokens + plan.step.completion_tokens) / speed.learn_tokens_per_second
     supervised = plan.totals.supervised_tokens / speed.learn_tokens_per_second

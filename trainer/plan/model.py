@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from safetensors import SafetensorError, safe_open
 from transformers import AutoConfig, PretrainedConfig
 
 from trainer import fresh
@@ -36,10 +38,24 @@ def look_up(config: RunConfig, tokenizer_texts: Sequence[str]) -> PlannedModel:
     path = config.model.path
     assert path is not None, "config has neither a path nor a fresh model"
     stored = describe(path)
-    return PlannedModel(stored.codec, AutoConfig.from_pretrained(path), stored.context, path)
+    form = "" if stored.codec.has_chat else "; it has no chat template: prompts are given to it as they stand"
+    return PlannedModel(stored.codec, AutoConfig.from_pretrained(path), stored.context, f"{path}{form}")
 
 
 def check_weights(path: str | None) -> None:
-    """Of a local folder; on the hub they come with the rest."""
-    if path is not None and Path(path).is_dir() and not any(any(Path(path).glob(form)) for form in WEIGHT_FILES):
+    """Of a local folder; on the hub they come with the rest. Of each file only the beginning is read."""
+    if path is None or not Path(path).is_dir():
+        return
+    folder = Path(path)
+    if not any(any(folder.glob(form)) for form in WEIGHT_FILES):
         raise ConfigError(f"model: {path} has no weights in it: there is no {' and no '.join(WEIGHT_FILES)}")
+    for index in folder.glob("*.safetensors.index.json"):
+        for name in sorted(set(json.loads(index.read_text())["weight_map"].values())):
+            if not (folder / name).is_file():
+                raise ConfigError(f"model: {folder / name}: no such file, and {index.name} names it: copy it there")
+    for file in folder.glob("*.safetensors"):
+        try:
+            with safe_open(file, framework="pt"):
+                pass
+        except SafetensorError as error:
+            raise ConfigError(f"model: {file}: is not whole ({error}): copy or download it again") from None
