@@ -107,11 +107,11 @@ class DiesAt:
     sandbox_description = "none"
 
     def __init__(self, calls: int) -> None:
-        self._left = calls
+        self.left = calls
 
     def submit(self, problem: Problem, completion: str) -> Future[Verdict]:
-        self._left -= 1
-        if self._left < 0:
+        self.left -= 1
+        if self.left < 0:
             raise SystemExit("killed")
         return tiny.LengthJudge().submit(problem, completion)
 
