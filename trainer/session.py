@@ -12,6 +12,7 @@ from typing import Any
 import benchmarks
 from trainer import checkpoint, fresh, report
 from trainer.checkpoint import CheckpointWriter, Progress, State
+from trainer.chooser import NothingLeft
 from trainer.config.learning import SupervisedStage
 from trainer.config.run import RunConfig
 from trainer.disk import WriteFailed
@@ -98,7 +99,12 @@ class Session:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._open.__exit__(kind, error, trace)
+        """Close all; if the next step could not be taken, with the last one saved."""
+        try:
+            if isinstance(error, NothingLeft | RunStopped) and 0 < self.progress.step == self.policy.version:
+                self._save(f"{self.progress.step:06d}")
+        finally:
+            self._open.__exit__(kind, error, trace)
 
     def _close_writer(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
-from trainer.chooser import Chooser
+from trainer.chooser import Chooser, NothingLeft
 from trainer.config.run import RunConfig
 from trainer.dynamic import fill
 from trainer.rollout import Judge, Rollout, roll_out, seeds_of
@@ -76,7 +76,8 @@ class Stream:
         """Wait, before weights are replaced, for what must be sampled with the present ones."""
         if self._config.sampling.max_staleness == 1:
             for made in self._ahead:
-                made.result()  # raises now: a checkpoint of this step without it would have it sampled by newer weights
+                if not isinstance(made.exception(), NothingLeft):  # then there is nothing to sample, now or later
+                    made.result()  # raises now: a checkpoint of this step without it would have newer weights sample it
 
     def snapshot(self) -> tuple[dict[str, Any], list[Group]]:
         """All that decides what comes next: a JSON value, and the groups of the next steps that are sampled already."""

@@ -18,7 +18,9 @@ from test_checkpoint import ending
 from test_run import DiesAt, rollouts, run
 
 from trainer.canary import WeightMismatch
+from trainer.checkpoint import Progress, latest
 from trainer.checksum import checksum
+from trainer.chooser import NothingLeft
 from trainer.config.run import RunConfig
 from trainer.policy import Policy
 from trainer.record import read_lines
@@ -171,6 +173,23 @@ def test_a_run_goes_on_once_its_box_is_there_again(tmp_path: Path, staleness: in
     if staleness < 2:
         run(settings, tmp_path / "whole", make=own)
         assert ending(tmp_path / "broken/tiny") == ending(tmp_path / "whole/tiny")
+
+
+@pytest.mark.parametrize("staleness", [0, 1, 2])
+def test_a_run_with_nothing_left_to_learn_from_stops_with_all_that_it_learned_saved(
+    tmp_path: Path, staleness: int
+) -> None:
+    source = {"name": "jsonl", "path": str(tmp_path / "train.jsonl"), "max_problems": 6}
+    rates = {"visits": 1, "completions": 4, "easiest": 0.1, "hardest": 0.05}  # one visit tells of any
+    settings = config(tmp_path, staleness, data=source, curriculum=rates, checkpoints={"every": 20})
+    for _ in range(2):
+        with pytest.raises(NothingLeft):
+            run(settings, tmp_path / "runs", make=own)
+        assert len(read_lines(tmp_path / "runs/tiny/metrics.jsonl")) == 3
+        assert latest(tmp_path / "runs/tiny/checkpoints") == (
+            tmp_path / "runs/tiny/checkpoints/000003",
+            Progress(stages=1, step=3),
+        )
 
 
 class Cool(OwnWeights):
