@@ -101,10 +101,15 @@ def whose_turn(weights: Sequence[int], taken: Sequence[int]) -> int:
 
 
 def _apart(names: Sequence[str]) -> list[str]:
-    """The second `train` of several is `train-2`."""
-    return [
-        f"{name}-{before + 1}" if (before := names[:place].count(name)) else name for place, name in enumerate(names)
-    ]
+    """The second `train` of several is `train-2`, unless that is another's name."""
+    found: list[str] = []
+    for name in names:
+        own, number = name, 1
+        while own in found or (own != name and own in names):
+            number += 1
+            own = f"{name}-{number}"
+        found.append(own)
+    return found
 
 
 def _named(name: str, problems: Sequence[Problem]) -> tuple[Problem, ...]:

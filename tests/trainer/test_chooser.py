@@ -116,6 +116,16 @@ def test_ids_stay_as_they_are_unless_they_clash(tmp_path: Path) -> None:
     assert [one.name for one in clashing.sources] == ["a", "b", "a-2"]
 
 
+def test_no_two_sources_have_one_name(tmp_path: Path) -> None:
+    sources = []
+    for folder, name in (("one", "a"), ("two", "a"), ("three", "a-2")):
+        (tmp_path / folder).mkdir()
+        sources.append(write(tmp_path / folder / f"{name}.jsonl", ["1"]))
+    mixture = load_mixture(sources)
+    assert [one.name for one in mixture.sources] == ["a", "a-3", "a-2"]
+    assert ids(mixture.problems) == ["a/1", "a-3/1", "a-2/1"]
+
+
 def test_what_cannot_be_judged_is_left_out_of_sets_that_come_as_they_are_found(tmp_path: Path) -> None:
     path = tmp_path / "deepscaler.json"
     path.write_text(json.dumps([{"problem": f"{n}?", "answer": answer} for n, answer in enumerate("1(2")]))

@@ -22,7 +22,7 @@ class FreshModel(Table):
     intermediate: int = Field(384, ge=32)
     context: int = Field(2048, ge=128)
     """Longest prompt and completion together, in tokens."""
-    rope_theta: float = 500.0
+    rope_theta: float = Field(500.0, gt=0)
 
     @model_validator(mode="after")
     def _heads_fit(self) -> FreshModel:
