@@ -137,12 +137,12 @@ def box_half_imported_by_the_host(root: Path) -> list[str]:
 
 def box_half_importing_the_host(root: Path) -> list[str]:
     found = []
-    for name, _, tree in room_files(root):
+    for name, room, tree in room_files(root):
         if not name.startswith(BOX_HALF):
             continue
         for line, module, _names in imports(tree, name):
             top = module.split(".")[0]
-            if top in STAIR and not (name.startswith("sandbox/inside/") and module.startswith("sandbox.inside")):
+            if top in STAIR and not module.startswith(f"{room}.inside"):
                 found.append(f"{name}:{line} imports {module}, which is not in the box")
             elif name.startswith("sandbox/") and top not in STAIR and top not in sys.stdlib_module_names:
                 found.append(f"{name}:{line} imports {module}; the worker has the standard library only")
@@ -254,10 +254,10 @@ PLANTED: list[tuple[Rule, str, str]] = [
     (more_than_a_face, "trainer/__init__.py", "STEPS = 3\n"),
     (more_than_a_face, "trainer/__init__.py", "import json\n"),
     (more_than_a_face, "trainer/__init__.py", "from trainer.loop import train\n"),
-    (box_half_imported_by_the_host, "verifiers/math.py", "from verifiers.inside import check_math\n"),
+    (box_half_imported_by_the_host, "verifiers/math.py", "from verifiers.inside.math import check\n"),
     (box_half_imported_by_the_host, "sandbox/pool.py", "from sandbox.inside import worker\n"),
     (box_half_imported_by_the_host, "sandbox/pool.py", "from .inside import worker\n"),
-    (box_half_importing_the_host, "verifiers/inside/check_math.py", "from verifiers import Status\n"),
+    (box_half_importing_the_host, "verifiers/inside/math/check.py", "from verifiers import Status\n"),
     (box_half_importing_the_host, "sandbox/inside/worker.py", "import numpy\n"),
     (box_half_importing_the_host, "sandbox/inside/worker.py", "from sandbox import Pool\n"),
     (imports_inside_functions, "trainer/loop.py", "class A:\n    async def f(self):\n        import json\n"),

@@ -71,7 +71,7 @@ class Verifier(ABC):
     examples: ClassVar[Sequence[Example]] = ()
     inside: ClassVar[Sequence[Path]] = ()
     """Modules shipped into the check boxes under the names of their files, each after those that it imports; the last
-    is for `Check(module=inside[-1].stem, …)`."""
+    is for `Check(module=inside[-1].stem, …)`. The built-in ones keep their folders: `verifiers.inside.math.check`."""
     deadline: ClassVar[float] = 10.0
     """Seconds that one `verify` may take, from when it starts."""
     concurrency: ClassVar[int] = 256

@@ -18,6 +18,7 @@ from verifiers.code_spec import CodeSpec, Test, check_prelude, check_sources, ch
 from verifiers.compare import output_difference, value_difference
 from verifiers.extract import Found, code_answer, final_part
 from verifiers.memoryless import keeps_nothing
+from verifiers.shipped import ours
 from verifiers.spec import read_spec
 from verifiers.syntax import NOT_PYTHON, parse
 from verifiers.trace import PASSED, Row, kept, shortened, shortened_json
@@ -46,7 +47,7 @@ class CodeVerifier(Verifier):
     """Passes all tests: 1, else 0, or the share passed with `partial_credit`."""
 
     name: ClassVar[str] = "code"
-    inside: ClassVar[Sequence[Path]] = (Path(__file__).parent / "inside" / "check_tests.py",)
+    inside: ClassVar[Sequence[Path]] = ours("check_tests")
     examples: ClassVar[tuple[Example, ...]] = (
         Example(
             {"kind": "stdio", "tests": [{"stdin": "1 2\n", "stdout": "3\n"}]},
@@ -264,7 +265,7 @@ async def _examine(spec: CodeSpec, program: str, source: str, boxes: Boxes) -> V
     check_limits = replace(CHECK_LIMITS, wall_seconds=CHECK_LIMITS.wall_seconds + limits.wall_seconds)
     serve = Serve(source, spec.program_files)
     done = await examine(
-        serve, Check("check_tests", argument), boxes.programs, boxes.checks,
+        serve, Check("verifiers.inside.check_tests", argument), boxes.programs, boxes.checks,
         limits=limits, check_limits=check_limits,
     )  # fmt: skip
     seconds = done.candidate.wall_seconds

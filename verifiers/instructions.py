@@ -15,6 +15,7 @@ from sandbox import Check, Ending, Limits, Outcome
 from verifiers.base import Boxes, Example, Verifier
 from verifiers.extract import final_part
 from verifiers.patience import PATIENCE_SECONDS, run_patiently
+from verifiers.shipped import ours
 from verifiers.spec import Spec, read_spec, shown
 from verifiers.types import SpecError, Status, Verdict
 
@@ -197,7 +198,7 @@ KINDS: Mapping[str, type[Spec]] = {
     "change_case:english_lowercase": NoKwargs,
     "punctuation:no_comma": NoKwargs,
 }
-"""IFEval's kinds of constraints and what each wants to know; `inside/check_instructions.py` has a rule for each."""
+"""IFEval's kinds of constraints and what each wants to know; `inside/instructions/check.py` has a rule for each."""
 
 
 class Constraint(Spec):
@@ -242,9 +243,10 @@ class InstructionsVerifier(Verifier):
 
     name: ClassVar[str] = "instructions"
     deadline: ClassVar[float] = PATIENCE_SECONDS
-    inside: ClassVar[Sequence[Path]] = tuple(
-        Path(__file__).parent / "inside" / f"{name}.py"
-        for name in ("count_sentences", "identify_language", "check_instructions")
+    inside: ClassVar[Sequence[Path]] = ours(
+        "instructions/count_sentences",
+        "instructions/identify_language",
+        "instructions/check",
     )
     examples: ClassVar[tuple[Example, ...]] = (
         Example(
@@ -290,7 +292,7 @@ class InstructionsVerifier(Verifier):
                 Status.WRONG, 0.0, shown(text), f"an answer of {len(text)} characters; at most {most} are read"
             )
         argument = {"text": text, "constraints": constraints, "strict": wanted.strict}
-        check = Check("check_instructions", argument, is_sociable=True, cpu_seconds=CPU_SECONDS)
+        check = Check("verifiers.inside.instructions.check", argument, is_sociable=True, cpu_seconds=CPU_SECONDS)
         outcome = await run_patiently(boxes.checks, check, Limits(wall_seconds=PATIENCE_SECONDS))
         return _read(outcome, wanted, text)
 

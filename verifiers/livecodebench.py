@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -13,11 +12,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from sandbox import Call, Ending, Limits, Outcome
 from verifiers.base import Boxes, Example, Verifier
 from verifiers.compare import output_difference, value_difference
+from verifiers.shipped import INSIDE
 from verifiers.spec import Spec, read_spec
 from verifiers.trace import PASSED, Row, kept, shortened, shortened_json
 from verifiers.types import SpecError, Status, Verdict
 
-RUN = Path(__file__).parent / "inside" / "run_livecodebench.py"
+RUN = INSIDE / "run_livecodebench.py"
 TOO_LATE = 113
 """The exit code that it leaves with when a program that prints does not stop."""
 OUTPUT_BYTES = 64 * 2**20

@@ -15,6 +15,7 @@ from sandbox import Check, Ending, Limits, Outcome
 from verifiers.base import Boxes, Example, Verifier
 from verifiers.extract import Found, final_part, gold_answer, math_answer
 from verifiers.patience import PATIENCE_SECONDS, run_patiently
+from verifiers.shipped import ours
 from verifiers.spec import Spec, read_spec, shown
 from verifiers.types import SpecError, Status, Verdict
 
@@ -78,46 +79,43 @@ class MathVerifier(Verifier):
 
     name: ClassVar[str] = "math"
     deadline: ClassVar[float] = PATIENCE_SECONDS
-    inside: ClassVar[Sequence[Path]] = tuple(
-        Path(__file__).parent / "inside" / f"{name}.py"
-        for name in (
-            "math_text",
-            "math_tree",
-            "math_tokens",
-            "math_cursor",
-            "math_brackets",
-            "math_functions",
-            "math_numerals",
-            "math_atoms",
-            "math_grammar",
-            "math_grids",
-            "math_rationals",
-            "math_numbers",
-            "math_identities",
-            "math_values",
-            "math_decisions",
-            "math_units",
-            "math_bases",
-            "math_choices",
-            "math_rounding",
-            "math_expressions",
-            "math_clocks",
-            "math_measures",
-            "math_names",
-            "math_words",
-            "math_reading",
-            "math_regions",
-            "math_equations",
-            "math_chains",
-            "math_conditions",
-            "math_matrices",
-            "math_collections",
-            "math_fractions",
-            "math_statements",
-            "math_equal",
-            "math_algebra",
-            "check_math",
-        )
+    inside: ClassVar[Sequence[Path]] = ours(
+        "math/text",
+        "math/tree",
+        "math/tokens",
+        "math/cursor",
+        "math/brackets",
+        "math/functions",
+        "math/numerals",
+        "math/atoms",
+        "math/grammar",
+        "math/grids",
+        "math/rationals",
+        "math/numbers",
+        "math/identities",
+        "math/values",
+        "math/decisions",
+        "math/units",
+        "math/bases",
+        "math/choices",
+        "math/rounding",
+        "math/expressions",
+        "math/clocks",
+        "math/measures",
+        "math/names",
+        "math/words",
+        "math/reading",
+        "math/regions",
+        "math/equations",
+        "math/chains",
+        "math/conditions",
+        "math/matrices",
+        "math/collections",
+        "math/fractions",
+        "math/statements",
+        "math/equal",
+        "math/algebra",
+        "math/check",
     )
     examples: ClassVar[tuple[Example, ...]] = (
         Example({"answer": r"\frac{1}{2}"}, r"<think>Is it \boxed{2}?</think>It is \boxed{0.5}.", 1.0, "equal value"),
@@ -171,7 +169,7 @@ class MathVerifier(Verifier):
         return _read(await self._compared(argument, boxes), found, trace)
 
     async def _compared(self, argument: dict[str, Any], boxes: Boxes) -> Outcome:
-        check = Check("check_math", argument, is_sociable=True, cpu_seconds=CPU_SECONDS)
+        check = Check("verifiers.inside.math.check", argument, is_sociable=True, cpu_seconds=CPU_SECONDS)
         return await run_patiently(boxes.checks, check, Limits(wall_seconds=PATIENCE_SECONDS))
 
 

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from sandbox import Check, Ending, Limits, Outcome
 from verifiers.base import Boxes, Example, Verifier
 from verifiers.math import MathSpec
+from verifiers.shipped import ours
 from verifiers.spec import read_spec, shown
 from verifiers.types import SpecError, Status, Verdict
 
@@ -27,7 +28,7 @@ class MathVerifyVerifier(Verifier):
     """
 
     name: ClassVar[str] = "math-verify"
-    inside: ClassVar[Sequence[Path]] = (Path(__file__).parent / "inside" / "check_math_verify.py",)
+    inside: ClassVar[Sequence[Path]] = ours("check_math_verify")
     reads_thoughts: ClassVar[bool] = True
     deadline: ClassVar[float] = LIMITS.wall_seconds
     examples: ClassVar[tuple[Example, ...]] = (
@@ -48,7 +49,7 @@ class MathVerifyVerifier(Verifier):
     async def judge(self, spec: Mapping[str, Any], completion: str, boxes: Boxes) -> Verdict:
         golds = list(read_spec(MathSpec, spec).golds().values())
         argument = {"golds": golds, "completion": completion[-MAX_READ:]}
-        return _verdict(golds, await boxes.checks.run(Check("check_math_verify", argument), LIMITS))
+        return _verdict(golds, await boxes.checks.run(Check("verifiers.inside.check_math_verify", argument), LIMITS))
 
 
 def _verdict(golds: Sequence[str], outcome: Outcome) -> Verdict:

@@ -22,6 +22,7 @@ from verifiers import plugins
 from verifiers.base import Boxes, Verifier
 from verifiers.figures import Figures, Tally
 from verifiers.service import Services
+from verifiers.shipped import are_ours, preload
 from verifiers.turns import FairPool, Turns, asker
 from verifiers.types import Problem, SpecError, Status, Verdict
 from verifiers.watch import Watch, Watched
@@ -41,7 +42,6 @@ CLOSE_SECONDS = 30.0
 MAX_COMPLAINTS = 10
 """Broken problems that `check` names."""
 
-OURS = Path(__file__).parent / "inside"
 
 T = TypeVar("T")
 
@@ -306,10 +306,10 @@ class Router:
         """Ours share their check boxes. Those of others have boxes of their own: what does not load there is theirs."""
         assert self._boxes is not None, "_running was called"
         inside = tuple(verifier.inside)
-        if all(path.parent == OURS for path in inside):
+        if are_ours(inside):
             return self._boxes
         if inside not in self._own_checks:
-            self._own_checks[inside] = FairPool(self._sandbox, preload=_preload(inside), cache_bytes=self._cache_bytes)
+            self._own_checks[inside] = FairPool(self._sandbox, preload=preload(inside), cache_bytes=self._cache_bytes)
         return dataclasses.replace(self._boxes, checks=self._own_checks[inside])
 
     def _verifier(self, name: str) -> Verifier:
@@ -458,16 +458,12 @@ def _unjudged(why: str) -> Verdict:
 
 def _boxes(sandbox: SandboxConfig, cache_bytes: int, others: _Others) -> Boxes:
     kinds = [plugin.verifier for plugin in plugins.installed() if plugin.verifier]
-    inside = dict.fromkeys(path for kind in kinds for path in kind.inside if path.parent == OURS)
+    inside = dict.fromkeys(path for kind in kinds for path in kind.inside if are_ours([path]))
     processes = SandboxConfig(kind="process", slots=sandbox.slots)
     return Boxes(
         programs=FairPool(sandbox, cache_bytes=cache_bytes),
-        checks=FairPool(sandbox, preload=_preload(inside), cache_bytes=cache_bytes),
+        checks=FairPool(sandbox, preload=preload(inside), cache_bytes=cache_bytes),
         plugins=FairPool(processes, preload=[Preload("verifiers.plugins")]),
         services=Services(),
         others=others,
     )
-
-
-def _preload(inside: Iterable[Path]) -> list[Preload]:
-    return [Preload(path.stem, path) for path in inside]

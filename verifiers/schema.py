@@ -16,6 +16,7 @@ from sandbox import Check, Ending, Limits, Outcome
 from verifiers.base import Boxes, Example, Verifier
 from verifiers.extract import Found, final_part, labelled_answer
 from verifiers.patience import PATIENCE_SECONDS, run_patiently
+from verifiers.shipped import ours
 from verifiers.spec import Spec, read_spec, shown
 from verifiers.types import SpecError, Status, Verdict
 
@@ -66,7 +67,7 @@ class SchemaSpec(Spec):
     """JSON Schema, draft 2020-12 unless its "$schema" says otherwise; references outside it are not followed."""
     format: Literal["json", "yaml", "toml", "xml", "csv"] = "json"
     """What the answer is written in. YAML, XML and CSV leave types to the schema; the box's reader of each format
-    (`inside/xml_text.py`, …) says what its text stands for."""
+    (`inside/schema/xml_text.py`, …) says what its text stands for."""
     expected: Any = None
     """The content must equal it; a schema alone can be met by filler. 1 is 1.0, true is not 1."""
     regex: str = ""
@@ -102,23 +103,20 @@ class SchemaVerifier(Verifier):
 
     name: ClassVar[str] = "schema"
     deadline: ClassVar[float] = PATIENCE_SECONDS
-    inside: ClassVar[Sequence[Path]] = tuple(
-        Path(__file__).parent / "inside" / f"{name}.py"
-        for name in (
-            "untyped",
-            "json_text",
-            "yaml_text",
-            "toml_text",
-            "xml_text",
-            "csv_text",
-            "json_values",
-            "schema_graph",
-            "schema_types",
-            "json_schema",
-            "function_calls",
-            "sql_rows",
-            "check_schema",
-        )
+    inside: ClassVar[Sequence[Path]] = ours(
+        "schema/untyped",
+        "schema/json_text",
+        "schema/yaml_text",
+        "schema/toml_text",
+        "schema/xml_text",
+        "schema/csv_text",
+        "schema/json_values",
+        "schema/graph",
+        "schema/types",
+        "schema/json_schema",
+        "schema/function_calls",
+        "schema/sql_rows",
+        "schema/check",
     )
 
     examples: ClassVar[tuple[Example, ...]] = (
@@ -158,7 +156,9 @@ class SchemaVerifier(Verifier):
         wanted = _read_spec(spec)
         if wanted.way == "regex":
             return  # compiled here; what it does to a text, the text decides
-        check = Check("check_schema", _argument(wanted), is_sociable=True, cpu_seconds=SPEC_CPU_SECONDS)
+        check = Check(
+            "verifiers.inside.schema.check", _argument(wanted), is_sociable=True, cpu_seconds=SPEC_CPU_SECONDS
+        )
         outcome = await run_patiently(boxes.checks, check, SPEC_LIMITS)
         if outcome.ending in (Ending.TIMEOUT, Ending.MEMORY):
             raise SpecError(f"{wanted.way}: too hard to check: {outcome.ending.value}")
@@ -174,7 +174,7 @@ class SchemaVerifier(Verifier):
             trace = [{"stage": "extraction", "result": "nothing in the final part"}]
             return Verdict(Status.NO_ANSWER, 0.0, detail="nothing in the final part", trace=trace)
         argument = {**_argument(wanted), "text": found.text}
-        check = Check("check_schema", argument, is_sociable=True, cpu_seconds=CPU_SECONDS)
+        check = Check("verifiers.inside.schema.check", argument, is_sociable=True, cpu_seconds=CPU_SECONDS)
         return _verdict(await run_patiently(boxes.checks, check, Limits(wall_seconds=PATIENCE_SECONDS)), found)
 
 

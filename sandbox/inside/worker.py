@@ -110,10 +110,13 @@ def _preload(name: str, source: str | None) -> None:
         importlib.import_module(name)
         return
     module = types.ModuleType(name)
-    module.__file__ = f"/{name}.py"
+    module.__file__ = f"/{name.replace('.', '/')}.py"
     linecache.cache[module.__file__] = (len(source), None, source.splitlines(True), module.__file__)
     sys.modules[name] = module
     exec(compile(source, module.__file__, "exec", dont_inherit=True), module.__dict__)
+    package, _, last = name.rpartition(".")
+    if package:
+        setattr(sys.modules.setdefault(package, types.ModuleType(package)), last, module)
 
 
 def _prepare(boot: dict[str, Any]) -> dict[str, str]:

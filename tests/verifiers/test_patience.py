@@ -18,6 +18,7 @@ from verifiers.instructions import InstructionsVerifier
 from verifiers.math import MathVerifier
 from verifiers.patience import run_patiently
 from verifiers.schema import SchemaVerifier
+from verifiers.shipped import preload
 
 HELD_UP = """
 import time
@@ -80,11 +81,11 @@ async def judged(
     first: str = "pass", speed: float = 1.0,
 ) -> tuple[Verdict, list[Outcome]]:  # fmt: skip
     """The verdict, and what was run for it in a box whose checks do something else first."""
-    *others, last = verifier.inside
-    check = folder / last.name
-    check.write_text(last.read_text() + HELD_UP.format(first=first))
-    preload = [Preload(path.stem, path) for path in (*others, check)]
-    async with Counting(kind, preload, speed) as pool:
+    *others, last = preload(verifier.inside)
+    assert last.path
+    check = folder / f"{last.name}.py"
+    check.write_text(last.path.read_text() + HELD_UP.format(first=first))
+    async with Counting(kind, [*others, Preload(last.name, check)], speed) as pool:
         boxes = Boxes(programs=pool, checks=pool, plugins=pool, services=None, others=None)  # type: ignore[arg-type]
         return await verifier().judge(*case, boxes), pool.outcomes
 

@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from sandbox import Check, Limits, Pool, Preload, SandboxConfig, SandboxUnavailable
+from sandbox import Check, Limits, Pool, SandboxConfig, SandboxUnavailable
 from tests.verifiers.conftest import shared_data
 from verifiers.schema import SchemaVerifier
+from verifiers.shipped import preload
 
 ARCHIVE = "json_schema_test_suite_2020-12.tar.gz"
 REMOTES = "http://localhost:1234/"
@@ -65,10 +66,12 @@ def _argument(schema: Any, data: Any, remotes: dict[str, Any]) -> dict[str, Any]
 
 
 async def _in_boxes(arguments: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    pool = Pool(SandboxConfig(), preload=[Preload(path.stem, path) for path in SchemaVerifier.inside])
+    pool = Pool(SandboxConfig(), preload=preload(SchemaVerifier.inside))
     try:
         await pool.start()
-        outcomes = await asyncio.gather(*(pool.run(Check("check_schema", one), Limits()) for one in arguments))
+        outcomes = await asyncio.gather(
+            *(pool.run(Check("verifiers.inside.schema.check", one), Limits()) for one in arguments)
+        )
     except SandboxUnavailable as error:
         pytest.skip(f"neither docker nor bubblewrap: {error}")
     finally:
