@@ -66,11 +66,22 @@ def prepare(kind: SandboxKind, say: Say) -> str:
     """Make what boxes of that kind need, and return its name: an image, a folder, or nothing for bare processes."""
     if kind == "process":
         return ""
-    if kind == "docker" or (kind == "auto" and _has_engine()):
+    has_engine = kind != "bubblewrap" and _has_engine()
+    if kind == "docker" and not has_engine:
+        raise SandboxUnavailable(no_engine())
+    if has_engine:
         return build(say)
     if kind == "auto":
         say("no Docker engine answers: bubblewrap boxes it will be")
     return str(tree(say))
+
+
+def no_engine() -> str:
+    """That none answers, and what to type."""
+    place = os.environ.get("DOCKER_HOST")
+    if place:
+        return f"no Docker engine answers at DOCKER_HOST={place}; start that one, or type: unset DOCKER_HOST"
+    return "no Docker engine answers; type: apt-get install docker.io && service docker start"
 
 
 def build(say: Say) -> str:

@@ -17,7 +17,7 @@ from sandbox.bubblewrap import BubblewrapBox, find_tree
 from sandbox.cache import OutcomeCache
 from sandbox.channel import MB, WorkerBox
 from sandbox.docker import DockerBox, Engine, find_engine, find_image, sweep_containers
-from sandbox.image import image_name, tree_digest
+from sandbox.image import image_name, no_engine, tree_digest
 from sandbox.languages import BUILD_MEMORY_MB, BUILD_SECONDS, needs_build
 from sandbox.leftovers import sweep
 from sandbox.process import ProcessBox
@@ -405,9 +405,7 @@ class Pool:
             self._place, self.reason = engine, f"docker: engine {engine.version} answers"
             return
         if kind == "docker":
-            raise SandboxUnavailable(
-                "no Docker engine answers; type: apt-get install docker.io && service docker start"
-            )
+            raise SandboxUnavailable(no_engine())
         try:
             self._take_tree("bubblewrap: no Docker engine answers")
         except SandboxUnavailable as error:

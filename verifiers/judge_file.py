@@ -48,7 +48,7 @@ def judge_file(
     try:
         with (
             Router(sandbox, max_in_flight=max_in_flight) as router,
-            source.open(encoding="utf-8", errors="replace", newline="\n") as lines,
+            source.open(encoding="utf-8-sig", errors="replace", newline="\n") as lines,
             aside.open("w", encoding="utf-8") as out,
         ):
             router.start()
@@ -100,8 +100,12 @@ def _verdicts(router: Router, lines: TextIO) -> Iterator[tuple[Any, Verdict]]:
 
 def _read(text: str, number: int) -> _Line:
     """One line of the file as a problem, or as what is wrong with it."""
+    if not text.strip():
+        return _Line(None, error=f"line {number}: is empty; should be an object")
     try:
         row = json.loads(text)
+    except json.JSONDecodeError as error:
+        return _Line(None, error=f"line {number}: not JSON: {error.msg} at column {error.pos + 1}")
     except (ValueError, RecursionError) as error:
         return _Line(None, error=f"line {number}: not JSON: {error}")
     if not isinstance(row, dict):

@@ -118,9 +118,11 @@ def test_an_unknown_verifier(place: Path) -> None:
 def test_docker_was_asked_for_and_no_engine_answers(place: Path) -> None:
     environment = {"DOCKER_HOST": f"unix://{place}/no-engine.sock"}
     arguments = ("train", "own.toml", "sandbox.kind=docker")
-    fails(
-        3, "no Docker engine answers; type: apt-get install docker.io", *arguments, cwd=place, environment=environment
-    )
+    fails(3, f"no Docker engine answers at DOCKER_HOST=unix://{place}", *arguments, cwd=place, environment=environment)
+    build = ("sandbox", "build", "--sandbox", "docker")
+    fails(3, "start that one, or type: unset DOCKER_HOST", *build, cwd=place, environment=environment)
+    nothing = {"PATH": "/nowhere", "DOCKER_HOST": ""}
+    fails(3, "no Docker engine answers; type: apt-get install docker.io", *build, cwd=place, environment=nothing)
 
 
 def test_an_unknown_problem_set(place: Path) -> None:
@@ -145,6 +147,12 @@ def test_verify_of_an_unknown_verifier(place: Path) -> None:
 
 def test_verify_of_a_missing_file(place: Path) -> None:
     fails(2, "nowhere.jsonl: no such file", "verify", "--file", "nowhere.jsonl", "--out", "out.jsonl", cwd=place)
+
+
+def test_verify_to_no_folder_or_onto_what_is_judged(place: Path) -> None:
+    words = ("verify", "--file", "train.jsonl", "--out")
+    fails(2, "no/out.jsonl: there is no folder no to write it to", *words, "no/out.jsonl", cwd=place)
+    fails(2, "train.jsonl: --out is the file to judge, and would be lost", *words, f"{place}/train.jsonl", cwd=place)
 
 
 @pytest.mark.parametrize(

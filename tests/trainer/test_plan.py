@@ -278,6 +278,13 @@ def test_a_probe_says_what_it_measured_and_what_follows() -> None:
     assert estimate["total"] == pytest.approx(2 * estimate["step"] + estimate["supervised"] + estimate["evaluation"])
 
 
+def test_held_out_problems_that_are_trained_on_are_a_warning(capsys: pytest.CaptureFixture[str]) -> None:
+    assert ended("own.toml", "--no-probe", *PLAIN) == 0
+    assert "held-out problems have" not in capsys.readouterr().out
+    assert ended("own.toml", "--no-probe", *PLAIN, "eval.data.path=train.jsonl") == 0
+    assert "20 of 20 held-out problems have the prompt of one that is trained on" in capsys.readouterr().out
+
+
 def test_prompts_that_are_too_long_are_counted(place: Path, fails: Fails) -> None:
     long = {"id": "long", "prompt": "1+" * 300, "verifier": "math", "spec": {"answer": "1"}, "completion": "1"}
     for file in ("train.jsonl", "held_out.jsonl"):
@@ -408,7 +415,7 @@ def test_every_mistake_has_a_line_of_its_own(capsys: pytest.CaptureFixture[str])
     said = capsys.readouterr()
     prompts, memory_, disk = said.err.splitlines()
     assert "every prompt of train has more than max_prompt_tokens = 1" in prompts
-    assert "train a smaller model" in memory_
+    assert "train a smaller model, or an adapter alone ([model.lora])" in memory_, "shorter completions do not help"
     assert "lower checkpoints.keep" in disk
     assert "a step" in said.out, "the page is printed all the same"
 

@@ -98,3 +98,14 @@ def test_what_is_not_whole_does_not_appear(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         judge_file(source, tmp_path / "out.jsonl", on_verdict=stop)
     assert [path.name for path in tmp_path.iterdir()] == ["in.jsonl"]
+
+
+def test_a_mark_before_the_first_line_and_returns_at_their_ends_are_no_part_of_lines(tmp_path: Path) -> None:
+    row = json.dumps({"id": "a", **MATH, "completion": r"\boxed{7}"})
+    source = tmp_path / "in.jsonl"
+    source.write_bytes(b"\xef\xbb\xbf" + "\r\n".join([row, "", '{"id"', row]).encode())
+    judge_file(source, tmp_path / "out.jsonl")
+    statuses, details = zip(*((row["status"], row["detail"]) for row in rows(tmp_path / "out.jsonl")), strict=True)
+    assert statuses == ("correct", "unjudged", "unjudged", "correct"), details
+    assert details[1] == "line 2: is empty; should be an object"
+    assert details[2] == "line 3: not JSON: Expecting ':' delimiter at column 8"

@@ -52,6 +52,10 @@ def _verify(arguments: argparse.Namespace) -> int:
             raise Failure(USER_MISTAKE, "verify: --file needs --out FILE for the verdicts")
         if not arguments.file.is_file():
             raise Failure(USER_MISTAKE, f"{arguments.file}: no such file; --file takes one JSON object a line")
+        if not arguments.out.absolute().parent.is_dir():
+            raise Failure(USER_MISTAKE, f"{arguments.out}: there is no folder {arguments.out.parent} to write it to")
+        if arguments.out.exists() and arguments.out.samefile(arguments.file):
+            raise Failure(USER_MISTAKE, f"{arguments.out}: --out is the file to judge, and would be lost; name another")
         judged = judge_file(arguments.file, arguments.out, sandbox=sandbox, on_verdict=count_judged)
         counts = "  ".join(f"{status.value} {count}" for status, count in sorted(judged.by_status.items()))
         mean = "none" if judged.mean_score is None else f"{judged.mean_score:.4f}"

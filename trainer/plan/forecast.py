@@ -123,6 +123,8 @@ def _check_total(config: RunConfig, forecast: Forecast) -> None:
         change = f"lower {_sampler_setting(device)}"
     elif not config.model.gradient_checkpointing and device.capacity > forecast.total - update.activations:
         change = "set model.gradient_checkpointing=true"
+    elif forecast.program + update.fixed > device.capacity:  # however short the completions are
+        change = "train a smaller model" + ", or an adapter alone ([model.lora])" * (config.model.lora is None)
     else:
         change = "train a smaller model, or lower sampling.max_new_tokens"
     raise ConfigError(

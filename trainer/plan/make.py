@@ -77,6 +77,7 @@ def make(
     box, slots = _box(config.sandbox, found)
     with found.taking(), Router(config.sandbox) as router:
         router.check([*data.curated, *(held_out.problems if held_out else [])])
+    _warn_of_shared(data, held_out, found)
     forecast = memory_forecast(config, model, prompts, found)
     path = runs / config.name
     with found.taking():
@@ -244,6 +245,16 @@ def _check_directory(path: Path, config: RunConfig) -> None:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise ConfigError(f"{path}: another process is training this run; give this one another name") from None
+
+
+def _warn_of_shared(data: Mixture, held_out: ProblemSet | None, found: Findings) -> None:
+    """Held-out problems that are trained on: their score says little of others."""
+    trained = {str(problem.prompt) for problem in data.problems}
+    others = held_out.problems if held_out else ()
+    if shared := sum(str(problem.prompt) in trained for problem in others):
+        found.warnings.append(
+            f"eval.data: {shared:,} of {len(others):,} held-out problems have the prompt of one that is trained on"
+        )
 
 
 def _by_verifier(data: Mixture, held_out: ProblemSet | None) -> dict[str, dict[str, int]]:
