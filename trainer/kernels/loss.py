@@ -28,7 +28,8 @@ class PolicyLoss:
     sequences: Tensor
     """How many have a token that counts."""
     clipped_low: Tensor
-    """Tokens whose ratio was below the lower bound; clipped surrogate: with a negative advantage, so no gradient."""
+    """Tokens whose ratio was below the lower bound; clipped surrogate: with a negative advantage, so no gradient. Where
+    the ratio is held at 1 (rloo), all below 1, which rounding makes of some."""
     clipped_high: Tensor
     """Above the upper bound; clipped surrogate: with a positive advantage, so no gradient."""
     clipped_dual: Tensor
