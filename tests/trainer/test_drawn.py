@@ -125,7 +125,7 @@ def test_drawn_runs_killed_at_random_moments_end_as_if_they_had_not_been(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     command, rng, troubles, num_kills = Forked(tmp_path), random.Random("kills"), [], 0
-    folder = tmp_path / "runs" / "own"
+    folder, before = tmp_path / "runs" / "own", set(left_behind(deadline=0))
     for seed in range(20):
         config = drawn(seed, tmp_path)
         (tmp_path / "own.toml").write_text(_toml(config.model_dump(mode="json", exclude={"name"})))
@@ -149,7 +149,7 @@ def test_drawn_runs_killed_at_random_moments_end_as_if_they_had_not_been(
     command.close()
     assert not troubles, "\n".join(troubles)
     assert num_kills >= 20, num_kills
-    assert not left_behind()
+    assert set(left_behind()) <= before
 
 
 def _toml(settings: dict[str, Any]) -> str:
