@@ -112,6 +112,25 @@ class CheckpointWriter:
             self._event("checkpoint_removed", checkpoint=folder.name)
 
 
+class NoWriter(CheckpointWriter):
+    """Writes none: another rank does."""
+
+    def __init__(self) -> None:
+        pass
+
+    def save(self, name: str, policy: Policy, state: State) -> None:
+        pass
+
+    def check(self) -> None:
+        pass
+
+    def wait(self) -> None:
+        pass
+
+    def close(self, *, wait: bool = True) -> None:
+        pass
+
+
 class HostCopy:
     """Copies tensors to memory of the host that it keeps: fresh pages would cost several times the copying."""
 

@@ -18,8 +18,9 @@ class Interrupt:
     The second one does what it would have done without us. For the main thread only: no other may handle signals.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, says_so: bool = True) -> None:
         self.asked = False
+        self._says_so = says_so
         self._before: dict[signal.Signals, Callable[[int, FrameType | None], Any] | int | None] = {}
 
     def __enter__(self) -> Interrupt:
@@ -34,7 +35,8 @@ class Interrupt:
     def _ask(self, number: int, frame: FrameType | None) -> None:
         self.asked = True
         self._restore()
-        os.write(2, _LINE)  # not print: the signal may have come in the midst of one
+        if self._says_so:
+            os.write(2, _LINE)  # not print: the signal may have come in the midst of one
 
     def _restore(self) -> None:
         for number, handler in self._before.items():

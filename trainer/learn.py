@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain, pairwise
+from itertools import accumulate, chain, pairwise
 
 from trainer.batch import Row, merged
 from trainer.config.run import RunConfig
@@ -53,21 +53,31 @@ class Learner:
         self.micro_batches = MicroBatches(config.micro_batch_tokens, say)
 
     def learn(self, rollout: Rollout, step: int) -> Learned:
-        """Update the policy, once for each minibatch of whole groups."""
+        """Update the policy, once for each minibatch of whole groups, which the ranks share out; all have them all."""
         shaping, longest = self._config.shaping, self._config.sampling.max_new_tokens
         rewards, kept = rewards_of(rollout.sampled, shaping, max_new_tokens=longest), len(rollout.groups)
-        return self._learn(rollout.groups, rewards[:kept], step).and_dropped(rewards[kept:])
+        learned = self._learn(rollout.groups, rewards[:kept], step).and_dropped(rewards[kept:])
+        # Who ran out of memory goes on with less at a time, and so do all: checkpoints have one number.
+        self.micro_batches.tokens = min(self._world.gathered([self.micro_batches.tokens])[0])
+        return learned
 
     def _learn(self, groups: Sequence[Group], rewards: Sequence[Sequence[float]], step: int) -> Learned:
-        """On rewards that are nan where unjudged."""
+        """On all ranks' groups, with rewards that are nan where unjudged."""
+        parts = [range(len(groups))[part] for part in slices(len(groups), self._config.minibatches)]
+        parts = [part[self._world.share(len(part))] for part in parts]
+        own = list(chain(*parts))
+        groups, rewards = [groups[place] for place in own], [rewards[place] for place in own]
         rows = [
             [Row(made.prompt_ids, made.token_ids, old_logprobs=made.logprobs) for made in group.completions]
             for group in groups
         ]
         rows, mismatch = self._corrected(rows)
         rows, rewards = self._referred(rows, rewards)
-        everybodys, own = self._world.gathered(rewards)  # some methods scale by the deviation of the whole step
-        advantages = advantages_of(everybodys, mode=self._method.advantage)[own]
+        gathered, _ = self._world.gathered(list(zip(own, rewards, strict=True)))
+        everybodys = [values for _, values in sorted(gathered, key=lambda pair: pair[0])]
+        # Of the whole step, by whose deviation some methods scale.
+        everybodys_advantages = advantages_of(everybodys, mode=self._method.advantage)
+        advantages = [everybodys_advantages[place] for place in own]
         lengths = [
             [
                 0 if math.isnan(reward) or not is_learned_from(made, self._config.shaping) else len(made.token_ids)
@@ -76,8 +86,8 @@ class Learner:
             for group, values in zip(groups, rewards, strict=True)
         ]
         updates = []
-        for part in slices(len(groups), self._config.minibatches):
-            updates += self._update(rows[part], advantages[part], lengths[part], step)
+        for start, end in pairwise([0, *accumulate(map(len, parts))]):
+            updates += self._update(rows[start:end], advantages[start:end], lengths[start:end], step)
         self._policy.version = step + 1
         if (
             self._reference
@@ -85,7 +95,7 @@ class Learner:
             and not (step + 1) % self._config.objective.reference_every
         ):
             self._reference.model.load_state_dict(self._policy.model.state_dict())
-        return Learned(rewards, advantages, updates, mismatch)
+        return Learned(everybodys, everybodys_advantages, updates, mismatch)
 
     def _update(
         self,
@@ -138,11 +148,12 @@ class Learner:
         ]
         weights = list(chain(*chain(*importance)))
         at_bound = sum(weight in (0.0, objective.correction_bounds[1]) for weight in weights)
-        return corrected, {
+        means = {
             "kl/sampler": divergence_of(chain(*ours), chain(*theirs)),
             "importance/mean": math.fsum(weights) / max(1, len(weights)),
             "importance/bounded": at_bound / max(1, len(weights)),
         }
+        return corrected, dict(zip(means, self._world.means(list(means.values()), len(weights)), strict=True))
 
     def _referred(
         self, rows: list[list[Row]], rewards: Sequence[Sequence[float]]

@@ -28,20 +28,21 @@ from verifiers import Problem
 
 def train(config: RunConfig, run: RunDirectory, judge: Judge, make_sampler: MakeSampler) -> dict[str, Any]:
     """Do all that is left of a run; returns its summary, which is also written to the run directory."""
-    mixture = load_mixture(config.data, lambda problems: judge.unsound(problems))
+    world = World.of_this_process()
+    mixture = load_mixture(config.data, lambda problems: world.by_first(lambda: judge.unsound(problems)))
     for source in mixture.sources:
         if source.left_out:
             run.event("left out", source=source.name, count=len(source.left_out), first=source.left_out[0])
-    with Session(config, run, judge, make_sampler) as session:
+    with Session(config, run, judge, make_sampler, world) as session:
         usable = session.usable(mixture)
         session.supervise()
         policy, sampler = session.policy, session.sampler
         canary = _canary(config, policy, sampler, usable.problems)
         canary.compare_weights()
-        learner = session.begin(Learner(config, policy, session.reference(), World.of_this_process(), report.say))
+        learner = session.begin(Learner(config, policy, session.reference(), world, report.say))
         chooser = Chooser(usable, seed=config.seed, curriculum=config.curriculum)
         check = partial(refuse_unjudged, config)
-        stream = session.resume(Stream(config, policy.codec, sampler, judge, chooser, check))
+        stream = session.resume(Stream(config, policy.codec, sampler, judge, chooser, check, world))
         for step in range(session.progress.step, config.steps):
             started = time.monotonic()
             rollout = stream.take(step)
@@ -53,7 +54,7 @@ def train(config: RunConfig, run: RunDirectory, judge: Judge, make_sampler: Make
             updated = time.monotonic()
             stream.settle()
             settled = time.monotonic()
-            canary.compare_weights(sampler.load(policy))
+            canary.compare_weights(session.agreed(sampler.load(policy)))
             now = time.monotonic()
             times = {"update": updated - sampled, "wait": settled - updated, "weights": now - settled}
             session.record(step, rollout, learned, {**times, "step": now - started})

@@ -190,12 +190,24 @@ class Policy:
         entropy, kl, kl_ref, low, high = (value / max(1.0, num_tokens) for value in others)
         return UpdateStats(loss, norm, entropy, kl, kl_ref, low, high, self.optimizer.lr(step))
 
-    def imitate(self, rows: Sequence[Row], *, step: int, max_tokens: int) -> tuple[float, float]:
-        """One optimizer step towards `rows`' completions; returns the mean negative log-prob a token and the norm."""
+    def imitate(
+        self,
+        rows: Sequence[Row],
+        *,
+        step: int,
+        max_tokens: int,
+        world: World = World(),  # noqa: B008 - frozen
+    ) -> tuple[float, float]:
+        """One optimizer step towards `rows`' completions; returns the mean negative log-prob a token and the norm.
+
+        Every rank comes with the same rows, and learns from its share of them.
+        """
         weight = 1 / sum(len(row.completion) for row in rows)
         # The policy gradient with a ratio held at 1 and an advantage of 1 is that of the log-likelihood.
-        demonstrations = [Row(row.prompt, row.completion, weight=weight) for row in rows]
-        stats = self.update(demonstrations, PRESETS["rloo"], step=step, temperature=1.0, max_tokens=max_tokens)
+        demonstrations = [Row(row.prompt, row.completion, weight=weight) for row in rows[world.share(len(rows))]]
+        stats = self.update(
+            demonstrations, PRESETS["rloo"], step=step, temperature=1.0, max_tokens=max_tokens, world=world
+        )
         return stats.loss, stats.grad_norm
 
     def _batches(self, rows: Sequence[Row], max_tokens: int) -> list[Batch]:

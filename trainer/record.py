@@ -121,12 +121,14 @@ class RunDirectory:
         rewards: Sequence[Sequence[float]],
         advantages: Sequence[Sequence[float]],
         prompts: Sequence[str],
+        *,
+        rank: int = 0,
     ) -> None:
-        """Write all completions of a step, their verdicts and advantages, as one Parquet file."""
+        """Write a rank's completions of a step, their verdicts and advantages, as one Parquet file."""
         table = pyarrow.Table.from_pylist(
             list(_rollout_rows(step, groups, rewards, advantages, prompts)), schema=ROLLOUT_SCHEMA
         )
-        target = self.path / "rollouts" / f"step-{step:06d}.parquet"
+        target = self.path / "rollouts" / f"step-{step:06d}{f'.{rank}' if rank else ''}.parquet"
         with writing(target):
             pyarrow.parquet.write_table(table, aside := target.with_suffix(".part"))
             publish(aside, target)
@@ -163,6 +165,25 @@ class RunDirectory:
             whole = path.read_bytes().rfind(b"\n") + 1
             if whole < path.stat().st_size:  # a line that was cut off would run into the next one
                 os.truncate(path, whole)
+
+
+class SilentRun(RunDirectory):
+    """The run directory of another rank, which writes all that is in it but this one's rollouts."""
+
+    def event(self, kind: str, **values: object) -> None:
+        pass
+
+    def metrics(self, step: int, values: dict[str, float]) -> None:
+        pass
+
+    def evaluation(self, name: str, report: dict[str, Any]) -> None:
+        pass
+
+    def finish(self, summary: dict[str, Any]) -> None:
+        pass
+
+    def forget_after(self, step: int) -> None:
+        pass
 
 
 def stored_config(folder: Path) -> RunConfig:

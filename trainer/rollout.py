@@ -12,6 +12,7 @@ from typing import Protocol
 
 from trainer.sampler import Draw, Sampler
 from trainer.types import Completion, Group
+from trainer.world import World
 from verifiers import Problem, Verdict
 
 
@@ -80,6 +81,14 @@ def roll_out(
         pairs = [answers[place] for place in range(index * draw.count, (index + 1) * draw.count)]
         groups.append(Group(problem, [made for made, _ in pairs], [_awaited(verdict, is_over) for _, verdict in pairs]))
     return Rollout(groups, sampled - started, time.monotonic() - sampled)
+
+
+def of_all_ranks(mine: Rollout, problems: Sequence[Problem], world: World) -> Rollout:
+    """The rollout of all `problems`, of which this rank had its `world.share`; times are those of the slowest rank."""
+    made, _ = world.gathered([(group.completions, group.verdicts) for group in mine.groups])
+    seconds, _ = world.gathered([(mine.sample_seconds, mine.judge_seconds)])
+    groups = [Group(problem, *each) for problem, each in zip(problems, made, strict=True)]
+    return Rollout(groups, max(sampling for sampling, _ in seconds), max(judging for _, judging in seconds))
 
 
 def _awaited(verdict: Future[Verdict], is_over: Callable[[], bool]) -> Verdict:

@@ -11,10 +11,12 @@ from typing import Any
 
 import benchmarks
 from trainer import checkpoint, fresh, report
-from trainer.checkpoint import CheckpointWriter, Progress, State
+from trainer.canary import WeightMismatch
+from trainer.checkpoint import CheckpointWriter, NoWriter, Progress, State
 from trainer.chooser import NothingLeft
 from trainer.config.learning import SupervisedStage
 from trainer.config.run import RunConfig
+from trainer.config.watch import Evaluation
 from trainer.disk import WriteFailed
 from trainer.evals.evaluate import Evaluated, evaluate, subset
 from trainer.health import Health, HealthWarning, severest
@@ -31,6 +33,7 @@ from trainer.sampler import Draw, Sampler, check_context
 from trainer.stream import Stream
 from trainer.supervise import supervise, texts
 from trainer.types import Group
+from trainer.world import World, refuse_other_ranks
 
 
 class RunStopped(RuntimeError):
@@ -46,10 +49,22 @@ MakeSampler = Callable[[Policy, Path], Sampler]
 
 
 class Session:
-    """One process's work on a run: the policy, the sampler, how far it has come, and the run directory."""
+    """One process's work on a run: the policy, the sampler, how far it has come, and the run directory.
 
-    def __init__(self, config: RunConfig, run: RunDirectory, judge: Judge, make_sampler: MakeSampler) -> None:
+    Where several ranks work on one run, each has a session, and they do the same, but for what the first alone does:
+    checkpoints, evaluations, and what is written of the run besides rollouts.
+    """
+
+    def __init__(
+        self,
+        config: RunConfig,
+        run: RunDirectory,
+        judge: Judge,
+        make_sampler: MakeSampler,
+        world: World = World(),  # noqa: B008 - frozen
+    ) -> None:
         self.config, self.run, self._judge, self._make_sampler = config, run, judge, make_sampler
+        self._world = world
         self._held_out = benchmarks.load(config.eval.data) if config.eval else None
         self._sampler: Sampler | None = None
         self._parts: dict[str, Callable[[], Any]] = {}
@@ -58,8 +73,10 @@ class Session:
         self._stream: Stream | None = None
         self._reference: Policy | None = None
         with ExitStack() as opened:  # closed again here and now if the rest fails
-            self._interrupt = opened.enter_context(Interrupt())
-            self._writer = CheckpointWriter(run.checkpoints, config.checkpoints, run.event)
+            self._interrupt = opened.enter_context(Interrupt(says_so=world.is_first))
+            self._writer: CheckpointWriter = NoWriter()
+            if world.is_first:
+                self._writer = CheckpointWriter(run.checkpoints, config.checkpoints, run.event)
             opened.push(self._close_writer)
             self.policy = self._begin_or_resume()
             during = config.eval.during_problems if config.eval else 0
@@ -71,11 +88,14 @@ class Session:
 
     def _begin_or_resume(self) -> Policy:
         """The policy of the checkpoint that is furthest on, or a new one, ready to be learned with."""
-        config, run = self.config, self.run
-        found = checkpoint.latest(run.checkpoints)
+        config, run, world = self.config, self.run, self._world
+        found = world.by_first(lambda: checkpoint.latest(run.checkpoints))
+        if world.size > 1:
+            self.carry("ranks", lambda: world.size)
         if found is None:
             self.progress = Progress(stages=0, step=0)
-            self.policy = _begin(config)
+            if world.is_first:
+                self.policy = _begin(config)
             run.event("start")
             self._save("start", wait=True)
         else:
@@ -84,7 +104,9 @@ class Session:
             report.say(f"resuming from {self.folder}")
             self._resumed = checkpoint.read_parts(self.folder)
             self._pending = checkpoint.read_pending(self.folder)
-        if found or config.model.fresh:  # a fresh model too, so that it starts as it would resume, to the last buffer
+            refuse_other_ranks(self.folder, self._resumed.get("ranks", 1), world)
+        # A fresh model too, so that it starts as it would resume, to the last buffer.
+        if found or config.model.fresh or not world.is_first:
             self.policy = Policy.load(str(self._base), dtype=config.model.dtype)
             self.policy.version = self.progress.step
         self.policy.prepare(config.model, seed=config.seed)
@@ -223,8 +245,11 @@ class Session:
             )
         times = {"sample": rollout.sample_seconds, "judge": rollout.judge_seconds, **times}
         values = {**report.metrics(rollout.sampled, learned, times), **rollout.figures}
-        prompts = [self.policy.tokenizer.decode(group.completions[0].prompt_ids) for group in rollout.sampled]
-        self.run.rollouts(step, rollout.sampled, learned.rewards, learned.advantages, prompts)
+        own = self._world.share(len(rollout.sampled))
+        prompts = [self.policy.tokenizer.decode(group.completions[0].prompt_ids) for group in rollout.sampled[own]]
+        self.run.rollouts(
+            step, rollout.sampled[own], learned.rewards[own], learned.advantages[own], prompts, rank=self._world.rank
+        )
         if evaluation and evaluation.every and done % evaluation.every == 0 and done < self.config.steps:
             values |= self._evaluate_briefly(done)
         self.run.metrics(step, values)
@@ -235,7 +260,8 @@ class Session:
         for warning in warnings:
             report.say(f"warning: {warning.name}: {warning.message}")
             self.run.event("warning", name=warning.name, step=step, message=warning.message, action=warning.action)
-        ending = self._ending(warnings) if done < self.config.steps else None
+        is_asked = self._world.any(self._interrupt.asked)  # now all ranks' rollouts are on the disk: it may be saved
+        ending = self._ending(warnings, is_asked) if done < self.config.steps else None
         if ending or done % self.config.checkpoints.every == 0 or done == self.config.steps:
             self._save(f"{done:06d}")
         self._writer.check()
@@ -243,25 +269,39 @@ class Session:
             self._writer.wait()
             raise ending
 
+    def agreed(self, arrived: str) -> str:
+        """The checksum of what arrived at this rank's sampler. Raises `WeightMismatch` where ranks have other weights
+        than others: each makes the same update of the same weights, and nothing else keeps them equal."""
+        everybodys, _ = self._world.gathered([arrived])
+        if len(set(everybodys)) > 1:
+            raise WeightMismatch(
+                f"weight update {self.policy.version}: the ranks no longer have the same weights; their checksums are "
+                f"{', '.join(everybodys)}"
+            )
+        return arrived
+
     def _pause_if_asked(self) -> None:
         """Called where all is saved; raises `RunPaused` if a person has asked for the end."""
-        if self._interrupt.asked:
+        if self._world.any(self._interrupt.asked):
             raise RunPaused("interrupted")
 
-    def _ending(self, warnings: Sequence[HealthWarning]) -> RunStopped | None:
+    def _ending(self, warnings: Sequence[HealthWarning], is_asked: bool) -> RunStopped | None:
         """Whether the run is to end before its time, and why."""
         worst = severest(warnings)
         if worst and worst.action == "stop":
             return RunStopped(f"{worst.name}: {worst.message}")
         if worst and worst.action == "pause":
             return RunPaused(f"{worst.name}: {worst.message}")
-        return RunPaused("interrupted") if self._interrupt.asked else None
+        return RunPaused("interrupted") if is_asked else None
 
     def finish(self) -> dict[str, Any]:
         """Evaluate the end, draw the curve, and write the summary: the run is then finished."""
         after = f"{self.config.steps:06d}"
         self._writer.wait()
         self._evaluate_fully(after)
+        return self._world.by_first(lambda: self._summarize(after))
+
+    def _summarize(self, after: str) -> dict[str, Any]:
         stages = [stage.name for stage in self.config.sft] or [self._before]
         evaluations = {name: found for name in [*stages, after] if (found := self._read(name))}
         sandbox = self._judge.sandbox_description
@@ -289,6 +329,7 @@ class Session:
             seed=self.config.seed,
             micro_batches=MicroBatches(self.config.micro_batch_tokens, report.say),
             report=line,
+            world=self._world,
         )
         self.progress = Progress(stages=number + 1, step=0)
         self._save(stage.name, wait=True)
@@ -299,9 +340,14 @@ class Session:
     def _evaluate_fully(self, name: str) -> None:
         """An evaluation before or after training, unless an earlier process has done it."""
         evaluation, problems = self.config.eval, self._held_out
-        if evaluation is None or problems is None or self._read(name):
+        if evaluation is None or problems is None or self._world.by_first(lambda: self._read(name) is not None):
             return
-        sampler = self.sampler
+        sampler = self.sampler  # on every rank: engines of vLLM start together
+        self._world.by_first(lambda: self._evaluate_now(name, sampler, evaluation, problems))
+
+    def _evaluate_now(
+        self, name: str, sampler: Sampler, evaluation: Evaluation, problems: benchmarks.ProblemSet
+    ) -> None:
         started = time.monotonic()
         sampled = self._evaluate(sampler, problems, evaluation.samples, evaluation.temperature)
         greedy = self._evaluate(sampler, problems, 1, 0.0) if evaluation.greedy else None
@@ -311,6 +357,9 @@ class Session:
         report.evaluation_line(name, sampled, greedy, time.monotonic() - started)
 
     def _evaluate_briefly(self, step: int) -> dict[str, float]:
+        return self._world.by_first(lambda: self._evaluate_some(step))
+
+    def _evaluate_some(self, step: int) -> dict[str, float]:
         evaluation, problems = self.config.eval, self._held_out
         assert evaluation is not None and problems is not None, "a brief evaluation without [eval]"
         started = time.monotonic()
@@ -333,9 +382,17 @@ class Session:
 
     def _save(self, name: str, *, wait: bool = False) -> None:
         """Save a checkpoint while the run goes on; `wait`: until it is whole, and may be opened as `folder`."""
+        if self._world.is_first:
+            self._writer.save(name, self.policy, self._state())
+        if wait:
+            self._writer.wait()
+            self._world.meet()
+            self.folder = self.run.checkpoints / name
+
+    def _state(self) -> State:
         optimizer = self.policy.optimizer if self.progress.step else None
         ahead, pending = self._stream.snapshot() if self._stream else (None, ())
-        state = State(
+        return State(
             self.progress,
             tensors={
                 **({"optimizer": optimizer.state_dict()} if optimizer else {}),
@@ -344,10 +401,6 @@ class Session:
             parts={**{part: state() for part, state in self._parts.items()}, **({"stream": ahead} if ahead else {})},
             pending=pending,
         )
-        self._writer.save(name, self.policy, state)
-        if wait:
-            self._writer.wait()
-            self.folder = self.run.checkpoints / name
 
     def _phase(self, phase: str, started: float) -> None:
         self.run.event("phase", phase=phase, seconds=round(time.monotonic() - started, 3))

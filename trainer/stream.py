@@ -12,10 +12,12 @@ from typing import Any
 from trainer.chooser import Chooser, NothingLeft
 from trainer.config.run import RunConfig
 from trainer.dynamic import fill
-from trainer.rollout import Judge, Rollout, roll_out, seeds_of
+from trainer.rollout import Judge, Rollout, of_all_ranks, roll_out, seeds_of
 from trainer.sampler import Draw, Sampler
 from trainer.text import Codec
 from trainer.types import Group
+from trainer.world import World
+from verifiers import Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +43,14 @@ class Stream:
         judge: Judge,
         chooser: Chooser,
         check: Callable[[Sequence[Group]], None],
+        world: World = World(),  # noqa: B008 - frozen
     ) -> None:
-        """`check` raises when groups are not to be learned from: no checkpoint has them, and who resumes has others."""
+        """`check` raises when groups are not to be learned from: no checkpoint has them, and who resumes has others.
+
+        Each rank samples its share of a step's problems, and has the groups of all.
+        """
         self._config, self._codec, self._sampler, self._judge = config, codec, sampler, judge
-        self._chooser, self._check = chooser, check
+        self._chooser, self._check, self._world = chooser, check, world
         self._last: Mapping[str, Any] = chooser.state()
         """What the chooser goes on from after the rollout that was taken last."""
         self._ahead: deque[Future[_Made]] = deque()
@@ -131,15 +137,9 @@ class Stream:
         def ask(count: int, number: int) -> Rollout:
             problems = self._chooser.take(count)
             seeds = seeds_of(problems, config.sampling.group, seed=config.seed, step=step, turn=number)
-            draw = Draw(
-                count=config.sampling.group,
-                max_new_tokens=config.sampling.max_new_tokens,
-                temperature=config.sampling.temperature,
-                seed=seeds[0],
-                seeds=seeds,
-            )
-            prompts = [self._codec.encode_prompt(problem.prompt) for problem in problems]
-            return roll_out(problems, prompts, self._sampler, self._judge, draw, is_over=self._is_closed.is_set)
+            own = self._world.share(count)
+            mine = self._roll_out(problems[own], seeds[own.start * config.sampling.group :])
+            return of_all_ranks(mine, problems, self._world)
 
         dynamic, wanted = config.dynamic, config.problems
         rollout = fill(ask, wanted=wanted, max_rounds=dynamic.max_rounds) if dynamic else ask(wanted, 0)
@@ -148,3 +148,18 @@ class Stream:
             self._chooser.observe(group.problem.id, group.scores)
         rollout = replace(rollout, figures={**rollout.figures, **self._chooser.figures})
         return _Made(rollout, self._chooser.state())
+
+    def _roll_out(self, problems: Sequence[Problem], seeds: tuple[int, ...]) -> Rollout:
+        """`seeds`: one for each completion, and perhaps more."""
+        if not problems:
+            return Rollout([], 0.0, 0.0)
+        sampling = self._config.sampling
+        draw = Draw(
+            count=sampling.group,
+            max_new_tokens=sampling.max_new_tokens,
+            temperature=sampling.temperature,
+            seed=seeds[0],
+            seeds=seeds[: len(problems) * sampling.group],
+        )
+        prompts = [self._codec.encode_prompt(problem.prompt) for problem in problems]
+        return roll_out(problems, prompts, self._sampler, self._judge, draw, is_over=self._is_closed.is_set)

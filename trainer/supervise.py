@@ -10,6 +10,7 @@ from trainer.batch import Row
 from trainer.config.learning import SupervisedStage
 from trainer.out_of_memory import MicroBatches
 from trainer.policy import Policy
+from trainer.world import World
 
 Report = Callable[[int, float], None]
 """Called after each step with its number and its loss."""
@@ -23,8 +24,12 @@ def supervise(
     seed: int,
     micro_batches: MicroBatches,
     report: Report,
+    world: World = World(),  # noqa: B008 - frozen
 ) -> None:
-    """Run one stage: every step imitates `stage.batch` completions, drawn from its styles by their shares."""
+    """Run one stage: every step imitates `stage.batch` completions, drawn from its styles by their shares.
+
+    The ranks share out each step's completions.
+    """
     rng = random.Random(f"{seed}/{stage.name}")
     demonstrations = _demonstrations(policy, stage.styles, problems, rng)
     policy.begin(stage.optim, steps=stage.steps)
@@ -33,7 +38,7 @@ def supervise(
         while len(order) < stage.batch:  # a new epoch, in a new order
             order += rng.sample(demonstrations, len(demonstrations))
         batch, order = order[: stage.batch], order[stage.batch :]
-        report(step, _imitate(policy, batch, step, micro_batches))
+        report(step, _imitate(policy, batch, step, micro_batches, world))
 
 
 def texts(problems: ProblemSet) -> list[str]:
@@ -47,9 +52,9 @@ def texts(problems: ProblemSet) -> list[str]:
     return found
 
 
-def _imitate(policy: Policy, batch: Sequence[Row], step: int, micro_batches: MicroBatches) -> float:
+def _imitate(policy: Policy, batch: Sequence[Row], step: int, micro_batches: MicroBatches, world: World) -> float:
     def imitate(max_tokens: int) -> float:
-        loss, _ = policy.imitate(batch, step=step, max_tokens=max_tokens)
+        loss, _ = policy.imitate(batch, step=step, max_tokens=max_tokens, world=world)
         return loss
 
     return micro_batches.run(imitate, batch)

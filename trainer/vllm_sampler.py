@@ -32,6 +32,7 @@ from trainer.sampler import Draw, SamplerClosed, completion
 from trainer.settings import ConfigError
 from trainer.text import Codec
 from trainer.types import Completion
+from trainer.world import World
 
 MAX_BATCHED_TOKENS = 16384
 """In one forward pass of the engine, or one whole context; and so the most sequences, each with a token, at a time."""
@@ -104,6 +105,8 @@ class VllmSampler:
             enable_sleep_mode=sleep,
             enable_lora=lora_rank is not None,
             max_loras=2,  # that in use, and a new one
+            # Under torchrun each rank has an engine of its own, which this alone tells its GPU.
+            distributed_executor_backend="external_launcher" if World.of_this_process().size > 1 else None,
             max_lora_rank=next(most for most in LORA_RANKS if most >= (lora_rank or 1)),
         )
         self._engine = LLMEngine.from_engine_args(arguments)

@@ -23,7 +23,7 @@ import tiny
 from test_cli import ROOT
 
 from sandbox import Leftover, list_leftovers
-from trainer.record import read_lines
+from trainer.record import read_lines, rollout_files
 
 COMMAND = [sys.executable, "-m", "assay", "train", "own.toml"]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"}
@@ -216,7 +216,8 @@ class Record:
 
 
 def record(run: Path) -> Record:
-    tables = [pyarrow.parquet.read_table(path).to_pylist() for path in sorted(run.glob("rollouts/*.parquet"))]
+    paths = [path for of_step in rollout_files(run).values() for path in of_step]
+    tables = [pyarrow.parquet.read_table(path).to_pylist() for path in paths]
     files = sorted(file for kind in ("*.safetensors", "*.pt") for file in run.glob(f"checkpoints/**/{kind}"))
     return Record(
         [timeless(line) for line in read_lines(run / "metrics.jsonl")],

@@ -90,10 +90,12 @@ def config(folder: Path, **changes: object) -> RunConfig:
     return tiny.config(folder, problems=4, sampling=sampling, **changes)
 
 
-def learned(settings: RunConfig, groups: list[Group], reference: Policy | None = None) -> tuple[Policy, Learned]:
+def learned(
+    settings: RunConfig, groups: list[Group], reference: Policy | None = None, world: World | None = None
+) -> tuple[Policy, Learned]:
     policy = start()
     policy.begin(settings.optim, steps=10)
-    learner = Learner(settings, policy, reference, World.of_this_process())
+    learner = Learner(settings, policy, reference, world or World())
     return policy, learner.learn(Rollout(groups, 0.0, 0.0), 0)
 
 
@@ -327,6 +329,17 @@ def test_a_divergence_in_the_reward_changes_the_advantages(tmp_path: Path) -> No
 CUTS = {"dapo": 2, "grpo": 1, "gspo": 3, "reinforce_pp": 2, "dr_grpo": 0}
 """How many of the four groups the first rank has."""
 
+
+@dataclass(frozen=True)
+class CutWorld(World):
+    """Two ranks that share out groups unevenly."""
+
+    cut: int = 0
+
+    def share(self, count: int) -> slice:
+        return slice(self.cut, count) if self.rank else slice(0, self.cut)
+
+
 RANK = """
 import sys
 sys.path[:0] = ["tests/trainer"]
@@ -339,12 +352,12 @@ torch.distributed.init_process_group("gloo", rank=int(sys.argv[1]), world_size=2
 folder = Path(sys.argv[2]) / sys.argv[1]
 folder.mkdir()
 for name, cut in test_learn.CUTS.items():
-    groups = test_learn.sampled()
-    mine = groups[:cut] if sys.argv[1] == "0" else groups[cut:]
+    world = test_learn.CutWorld(2, int(sys.argv[1]), cut)
     reference = test_learn.perturbed(test_learn.start(), 0.05, 9) if name == "grpo" else None
-    _, found = test_learn.learned(test_learn.config(folder, objective={"preset": name}), mine, reference)
+    settings = test_learn.config(folder, objective={"preset": name})
+    _, found = test_learn.learned(settings, test_learn.sampled(), reference, world)
     [update] = found.updates
-    print(name, update.loss, update.grad_norm, flush=True)
+    print(name, update.loss, update.grad_norm, *test_learn.tiny.flat(found.advantages), flush=True)
 torch.distributed.barrier()
 torch.distributed.destroy_process_group()
 """
@@ -362,9 +375,10 @@ def test_two_ranks_learn_what_one_does(tmp_path: Path) -> None:
     assert [rank.returncode for rank in ranks] == [0, 0]
     assert outputs[0] == outputs[1]
     for line in outputs[0].splitlines():
-        name, loss, norm = line.split()
+        name, loss, norm, *advantages = line.split()
         reference = perturbed(start(), 0.05, 9) if name == "grpo" else None
         _, whole = learned(config(tmp_path, objective={"preset": name}), sampled(), reference)
         assert float(loss) == pytest.approx(whole.updates[0].loss, rel=1e-6, abs=1e-9), name
         assert float(norm) == pytest.approx(whole.updates[0].grad_norm, rel=1e-6), name
+        assert [float(advantage) for advantage in advantages] == tiny.flat(whole.advantages), name
     assert len(outputs[0].splitlines()) == len(CUTS)
