@@ -134,7 +134,7 @@ def test_drawn_runs_killed_at_random_moments_end_as_if_they_had_not_been(
         folder.rename(tmp_path / "runs" / f"own-{seed}")
         for _ in range(2):
             until = partial(has_recorded, folder, rng.randint(0, config.steps))
-            if kill_after(tmp_path, rng.uniform(0, 3), until=until, start=command):
+            if kill_after(tmp_path, rng.uniform(0, 1), until=until, start=command):
                 killed.append(where(folder))
             if (folder / "summary.json").exists():
                 break
@@ -148,7 +148,7 @@ def test_drawn_runs_killed_at_random_moments_end_as_if_they_had_not_been(
             print(f"\ndraw {seed}: killed {'; '.join(killed)}: {'; '.join(unlike[:3]) or 'identical'}", flush=True)
     command.close()
     assert not troubles, "\n".join(troubles)
-    assert num_kills >= 20, num_kills
+    assert num_kills >= 10, num_kills
     assert set(left_behind()) <= before
 
 
