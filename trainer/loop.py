@@ -33,7 +33,7 @@ def train(config: RunConfig, run: RunDirectory, judge: Judge, make_sampler: Make
     for source in mixture.sources:
         if source.left_out:
             run.event("left out", source=source.name, count=len(source.left_out), first=source.left_out[0])
-    with Session(config, run, judge, make_sampler, world) as session:
+    with Session(config, run, judge, make_sampler) as session:
         usable = session.usable(mixture)
         session.supervise()
         policy, sampler = session.policy, session.sampler

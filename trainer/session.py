@@ -55,16 +55,9 @@ class Session:
     checkpoints, evaluations, and what is written of the run besides rollouts.
     """
 
-    def __init__(
-        self,
-        config: RunConfig,
-        run: RunDirectory,
-        judge: Judge,
-        make_sampler: MakeSampler,
-        world: World = World(),  # noqa: B008 - frozen
-    ) -> None:
+    def __init__(self, config: RunConfig, run: RunDirectory, judge: Judge, make_sampler: MakeSampler) -> None:
         self.config, self.run, self._judge, self._make_sampler = config, run, judge, make_sampler
-        self._world = world
+        self._world = World.of_this_process()
         self._held_out = benchmarks.load(config.eval.data) if config.eval else None
         self._sampler: Sampler | None = None
         self._parts: dict[str, Callable[[], Any]] = {}
@@ -73,9 +66,9 @@ class Session:
         self._stream: Stream | None = None
         self._reference: Policy | None = None
         with ExitStack() as opened:  # closed again here and now if the rest fails
-            self._interrupt = opened.enter_context(Interrupt(says_so=world.is_first))
+            self._interrupt = opened.enter_context(Interrupt(says_so=self._world.is_first))
             self._writer: CheckpointWriter = NoWriter()
-            if world.is_first:
+            if self._world.is_first:
                 self._writer = CheckpointWriter(run.checkpoints, config.checkpoints, run.event)
             opened.push(self._close_writer)
             self.policy = self._begin_or_resume()

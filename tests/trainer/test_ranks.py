@@ -212,6 +212,8 @@ def test_two_ranks_paused_and_killed_end_as_if_they_had_not_been(place: Path) ->
     whole = record(place / "runs/own")
     (place / "runs/own").rename(place / "runs/whole")
 
+    output = succeed(place, [*TORCHRUN, *ASSAY, "sft", "own.toml", "steps=6"])
+    assert output.count("base 3/3") == 1, output
     process = start(place, command)
     wait_for_steps(process, place / "runs/own", 1)
     process.send_signal(signal.SIGINT)
