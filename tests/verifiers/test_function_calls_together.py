@@ -70,10 +70,10 @@ def test_the_calls_of_a_plain_function_share_one_run(jobs: list[Job], router: Ro
 
 
 def test_what_comes_too_late_together_is_called_again_alone(jobs: list[Job], router: Router) -> None:
-    spins = "def f(x):\n    n = 0\n    while n < 40_000_000: n += 1\n    return x"
-    tests = [(n, n) for n in range(1, 4)]
+    spins = "def f(x):\n    n = 0\n    while n < 10_000_000: n += 1\n    return x"
+    tests = [(n, n) for n in range(1, 9)]
     alone = judge(router, spins, tests[0], time_limit=60.0).seconds
-    verdict = judge(router, spins, *tests, time_limit=2 * alone)
+    verdict = judge(router, spins, *tests, time_limit=4 * alone)  # half of what all take; room for a busy machine
     assert verdict.status is Status.CORRECT, verdict
     assert len(jobs) > 2
 
