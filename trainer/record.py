@@ -108,11 +108,13 @@ class RunDirectory:
         return spent
 
     def metrics(self, step: int, values: dict[str, float]) -> None:
-        """Append one line to metrics.jsonl."""
+        """Append one line to metrics.jsonl; what is not finite is null there."""
         _append(self.path / "metrics.jsonl", {"step": step, **values})
 
     def read_metrics(self) -> list[dict[str, Any]]:
-        return read_lines(self.path / "metrics.jsonl")
+        """The lines of metrics.jsonl, with nan for null."""
+        lines = read_lines(self.path / "metrics.jsonl")
+        return [{name: math.nan if value is None else value for name, value in line.items()} for line in lines]
 
     def rollouts(
         self,
@@ -147,8 +149,9 @@ class RunDirectory:
 
     def forget_after(self, step: int) -> None:
         """Drop what was recorded of step `step` and later ones: they are about to be done again."""
-        kept = [line for line in self.read_metrics() if line["step"] < step]
-        write_whole(self.path / "metrics.jsonl", "".join(json.dumps(line) + "\n" for line in kept))
+        path = self.path / "metrics.jsonl"
+        kept = [line for line in read_lines(path) if line["step"] < step]
+        write_whole(path, "".join(json.dumps(line) + "\n" for line in kept))
         for path in (self.path / "rollouts").glob("step-*.parquet"):
             if _place(path)[0] >= step:
                 path.unlink()
@@ -232,9 +235,18 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
 def _append(path: Path, values: dict[str, Any]) -> None:
     """Append one line, and wait until it is on the disk: a checkpoint that is must not be ahead of what led to it."""
     with writing(path), path.open("a") as file:
-        file.write(json.dumps(values) + "\n")
+        file.write(json.dumps(_finite(values), allow_nan=False) + "\n")
         file.flush()
         os.fsync(file.fileno())
+
+
+def _finite(value: Any) -> Any:
+    """With null for numbers that JSON does not have."""
+    if isinstance(value, dict):
+        return {name: _finite(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _rollout_rows(

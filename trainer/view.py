@@ -19,7 +19,7 @@ from trainer.config.run import RunConfig
 from trainer.disk import write_whole
 from trainer.evals.page import Table, page, text
 from trainer.evals.stored_report import shown
-from trainer.record import no_rollouts, read_lines, rollout_files, stored_config
+from trainer.record import RunDirectory, no_rollouts, read_lines, rollout_files, stored_config
 from trainer.settings import ConfigError
 
 Lines = Sequence[Mapping[str, Any]]
@@ -82,7 +82,7 @@ def look(path: Path) -> View:
     return View(
         path=path,
         config=config,
-        metrics=read_lines(path / "metrics.jsonl"),
+        metrics=RunDirectory(path).read_metrics(),
         events=events,
         evaluations=_evaluations(path / "evals", config),
         rollouts=rollout_files(path),
@@ -271,14 +271,14 @@ def _verifier_lines(events: Lines) -> list[str]:
     judging = [event["verifiers"] for event in events if event["event"] == "judging"]
     rows = []
     for name in {name for verifiers in judging for name in verifiers}:
-        figures = [verifiers[name] for verifiers in judging if name in verifiers]
+        figures = [verifiers[name] for verifiers in judging if name in verifiers and verifiers[name]["by_status"]]
         statuses, reasons = Counter[str](), Counter[str]()
         for one in figures:
             statuses.update(one["by_status"])
             reasons.update(one["reasons"])
-        total, unjudged = statuses.total(), statuses["unjudged"]
-        if not total:
+        if not figures:
             continue
+        total, unjudged = statuses.total(), statuses["unjudged"]
         slowest = max(one["max_seconds"] for one in figures)
         p50, p99 = figures[-1]["p50_seconds"], figures[-1]["p99_seconds"]
         why = f", most often: {_short(reasons.most_common(1)[0][0], MAX_REASON)}" if reasons else ""

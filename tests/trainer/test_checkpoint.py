@@ -405,6 +405,17 @@ def test_half_a_surrogate_pair_in_an_answer_does_not_end_the_run(tmp_path: Path)
     assert (row["completion"], row["answer"], row["detail"]) == ("two \\ud83d", "\\ud83d", "is \\udfff, not é")
 
 
+def test_a_figure_that_is_no_number_is_null_for_others_and_nan_for_us(tmp_path: Path) -> None:
+    with RunDirectory.open(tmp_path, tiny.config(tmp_path), "") as directory:
+        directory.metrics(0, {"eval/held_out": math.nan, "grad_norm": math.inf, "loss": 0.5})
+        directory.event("judging", verifiers={"math": {"seconds": math.nan}})
+        [line] = directory.read_metrics()
+        read = {name: read_lines(directory.path / f"{name}.jsonl")[0] for name in ("metrics", "events")}
+    assert read["metrics"] == {"step": 0, "eval/held_out": None, "grad_norm": None, "loss": 0.5}
+    assert read["events"]["verifiers"] == {"math": {"seconds": None}}
+    assert math.isnan(line["eval/held_out"]) and math.isnan(line["grad_norm"]) and line["loss"] == 0.5
+
+
 def test_what_was_recorded_after_the_checkpoint_is_forgotten(tmp_path: Path) -> None:
     config = tiny.config(tmp_path)
     with RunDirectory.open(tmp_path, config, "") as directory:

@@ -17,7 +17,7 @@ from test_run import DiesAt, run
 
 from trainer.config.run import RunConfig
 from trainer.preset import PRESETS, AdvantageMode, Average, Correction
-from trainer.record import read_lines
+from trainer.record import RunDirectory
 
 MODEL = tiny.MODEL.model_copy(update={"hidden": 64, "context": 512})
 
@@ -99,7 +99,7 @@ def _settings(rng: random.Random, folder: Path) -> dict[str, Any]:
 def _unwell(folder: Path) -> list[str]:
     """What a run that has ended should not have left: figures that are no numbers, files that are not whole."""
     figures = (
-        (line["step"], name, value) for line in read_lines(folder / "metrics.jsonl") for name, value in line.items()
+        (line["step"], name, value) for line in RunDirectory(folder).read_metrics() for name, value in line.items()
     )
     odd = [f"step {step}: {name} is {value}" for step, name, value in figures if not math.isfinite(value)]
     return odd + [str(path) for path in folder.rglob("*.part")]
