@@ -321,7 +321,7 @@ def _with_options(problem: Problem, options: Sequence[str]) -> Problem:
     values = {problem.verifier: copy.deepcopy(dict(problem.spec))}
     for option in mine:
         set_value(values, option)
-    return replace(problem, spec=values[problem.verifier])
+    return replace(problem, spec=values[problem.verifier], place="")  # a mistake in an option is none in the file
 
 
 def _broken(problems: Sequence[Problem], router: Router) -> str:
