@@ -35,21 +35,12 @@ def fails(code: int, message: str, *arguments: str, cwd: Path, environment: Mapp
     assert len(ended.stderr.strip().splitlines()) == 1, ended.stderr
 
 
-RECIPE = """
+RECIPE = (
+    f"""
 steps = 2
 problems = 2
-[model.fresh]
-vocabulary = 320
-hidden = 64
-layers = 1
-heads = 2
-key_value_heads = 1
-intermediate = 64
-context = 512
-[data]
-name = "jsonl"
-path = "train.jsonl"
-[[sft]]
+{tiny.MODEL_AND_DATA}"""
+    + """[[sft]]
 name = "base"
 steps = 3
 batch = 4
@@ -63,6 +54,7 @@ samples = 2
 [checkpoints]
 every = 1
 """
+)
 
 
 @pytest.fixture

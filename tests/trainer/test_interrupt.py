@@ -88,21 +88,12 @@ def test_afterwards_signals_do_what_they_did_before() -> None:
     assert process.returncode == -signal.SIGTERM
 
 
-AHEAD = """
+AHEAD = (
+    f"""
 steps = 50
 problems = 16
-[model.fresh]
-vocabulary = 320
-hidden = 64
-layers = 1
-heads = 2
-key_value_heads = 1
-intermediate = 64
-context = 512
-[data]
-name = "jsonl"
-path = "train.jsonl"
-[[sft]]
+{tiny.MODEL_AND_DATA}"""
+    + """[[sft]]
 name = "base"
 steps = 1
 batch = 4
@@ -116,6 +107,7 @@ every = 1
 [sandbox]
 kind = "process"
 """
+)
 """A step is sampled for seconds, and learned from in none: what is sampled is never right."""
 
 

@@ -27,21 +27,12 @@ from trainer.record import read_lines, rollout_files
 
 COMMAND = [sys.executable, "-m", "assay", "train", "own.toml"]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"}
-RECIPE = """
+RECIPE = (
+    f"""
 steps = 12
 problems = 4
-[model.fresh]
-vocabulary = 320
-hidden = 64
-layers = 1
-heads = 2
-key_value_heads = 1
-intermediate = 64
-context = 512
-[data]
-name = "jsonl"
-path = "train.jsonl"
-[[sft]]
+{tiny.MODEL_AND_DATA}"""
+    + """[[sft]]
 name = "base"
 steps = 3
 batch = 4
@@ -59,6 +50,7 @@ every = 4
 every = 1
 best = 1
 """
+)
 
 
 @pytest.fixture

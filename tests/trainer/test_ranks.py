@@ -31,21 +31,12 @@ TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--np
 ASSAY = [sys.executable, "-m", "assay"]
 LOST = "assay: stopped: another rank has ended before its time; the same command goes on from the last checkpoint"
 
-RECIPE = """
+RECIPE = (
+    f"""
 steps = 4
 problems = 5
-[model.fresh]
-vocabulary = 320
-hidden = 64
-layers = 1
-heads = 2
-key_value_heads = 1
-intermediate = 64
-context = 512
-[data]
-name = "jsonl"
-path = "train.jsonl"
-[[sft]]
+{tiny.MODEL_AND_DATA}"""
+    + """[[sft]]
 name = "base"
 steps = 3
 batch = 5
@@ -61,6 +52,7 @@ every = 1
 [sandbox]
 kind = "process"
 """
+)
 
 
 @pytest.fixture

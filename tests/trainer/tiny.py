@@ -17,6 +17,19 @@ from trainer.policy import Policy
 from verifiers import Problem, Status, Verdict
 
 MODEL = FreshModel(vocabulary=320, hidden=32, layers=1, heads=1, key_value_heads=1, intermediate=64, context=256)
+MODEL_AND_DATA = """[model.fresh]
+vocabulary = 320
+hidden = 64
+layers = 1
+heads = 2
+key_value_heads = 1
+intermediate = 64
+context = 512
+[data]
+name = "jsonl"
+path = "train.jsonl"
+"""
+"""Of a run that the command is given, in the folder that the problems are in."""
 TEXTS = ["user\nassistant\nCompute 1+2+3.<think>1+2=3\n3+3=6</think>\\boxed{6}"] * 60
 
 
